@@ -1,0 +1,179 @@
+"""The interface that every journal offers: `SqlJournal` (store.py) and `MemoryJournal`."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Self
+
+from journal.records import Break, Entry, Phase, Run, RunStatus, Snapshot, Target, TargetStatus
+
+
+class Journal(ABC):
+    """A durable record of runs. Every write is committed when the call returns.
+
+    Every method may raise JournalUnreachable, JournalCorrupt or JournalReadOnly.
+    """
+
+    @property
+    @abstractmethod
+    def location(self) -> str:
+        """Where it is, for messages: the URL with any password hidden."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of connections; the journal cannot be used afterwards."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    # -- writing -----------------------------------------------------------
+
+    @abstractmethod
+    def open_run(
+        self,
+        *,
+        kind: str,
+        goal: str,
+        options: Mapping[str, Any],
+        actor: Mapping[str, Any],
+        targets: Sequence[Target] = (),
+        plan_digest: str = "",
+        parent: str = "",
+    ) -> Run:
+        """Open a run with its targets, in one commit. `Target.run_id` is filled in here."""
+
+    @abstractmethod
+    def reopen_run(self, run_id: str) -> Run:
+        """Set a failed or interrupted run to OPEN again (a resume); clears closed_at and seal."""
+
+    @abstractmethod
+    def claim(self, run_id: str, alias: str, *, actor: Mapping[str, Any] | None = None) -> int:
+        """Raise the target's epoch by one (compare-and-set), append a "claim" entry, set the
+        status RUNNING; return the new epoch. Every later write with an older epoch is refused.
+        """
+
+    @abstractmethod
+    def write(
+        self,
+        run_id: str,
+        alias: str,
+        *,
+        epoch: int,
+        kind: str,
+        name: str,
+        phase: Phase,
+        attempt: int = 1,
+        seconds: float | None = None,
+        payload: Mapping[str, Any] | None = None,
+        state: str | None = None,
+        status: TargetStatus | None = None,
+    ) -> Entry:
+        """Append one entry, in one commit; with `state`/`status`, change the target in it too.
+
+        Writing an entry whose key (run, alias, kind, name, attempt, phase) exists does nothing
+        and returns the one that is there (target changes are then applied all the same).
+
+        Raises:
+            Fenced: The target's epoch is no longer `epoch`.
+        """
+
+    @abstractmethod
+    def update_target(self, run_id: str, alias: str, *, epoch: int | None, **changes: Any) -> Target:
+        """Change mutable fields of a target (identity, vendor, server_version, state, status,
+        leaves_*, fingerprint_*, reason), in one commit. `epoch=None` does not assert it
+        (skipped before any claim).
+
+        Raises:
+            Fenced: The target's epoch is no longer `epoch`.
+        """
+
+    @abstractmethod
+    def close_run(self, run_id: str, status: RunStatus) -> Run:
+        """Close the run and seal the heads of its chains. A second close does nothing."""
+
+    @abstractmethod
+    def save_snapshot(
+        self, *, identity: str, alias: str, run_id: str, content: Mapping[str, Any]
+    ) -> Snapshot:
+        """Store the schema of a verified target; the same content is stored once."""
+
+    @abstractmethod
+    def prune(self, *, before: datetime | None = None, keep: int | None = None) -> tuple[str, ...]:
+        """Remove whole, closed runs (opened before a time, or all but the newest `keep`), and
+        say so in the journal (a run of kind "prune"). The newest snapshot of each target and
+        runs that are incomplete stay. Returns the ids removed.
+        """
+
+    # -- reading -----------------------------------------------------------
+
+    @abstractmethod
+    def find_run(self, prefix: str) -> Run:
+        """The run of that id or unique prefix.
+
+        Raises:
+            UnknownRun, AmbiguousRun
+        """
+
+    @abstractmethod
+    def runs(self, *, limit: int | None = None) -> tuple[Run, ...]:
+        """Runs, newest first."""
+
+    @abstractmethod
+    def targets(self, run_id: str) -> tuple[Target, ...]:
+        """The targets of a run, in the order in which the run was opened with them."""
+
+    @abstractmethod
+    def entries(self, run_id: str, alias: str | None = None) -> tuple[Entry, ...]:
+        """Entries of a run, in the order of their writing (within an alias: by seq)."""
+
+    @abstractmethod
+    def latest_snapshot(self, identity: str) -> Snapshot | None:
+        """The newest snapshot of a physical database."""
+
+    @abstractmethod
+    def verify(self, run_ids: Iterable[str] | None = None) -> tuple[Break, ...]:
+        """Recompute the chains and seals of these runs (None: all); what does not hold."""
+
+    # -- deciding (the same for every journal) --------------------------------
+
+    def is_complete(self, run: Run) -> bool:
+        """Whether the run reached its goal on each target that it did not skip."""
+        return run.status is RunStatus.COMPLETE
+
+    def incomplete_runs(self) -> tuple[Run, ...]:
+        """Runs that are open, interrupted or failed, and not superseded, newest first.
+
+        A failed or interrupted or open run is superseded when a later complete run of goal
+        "verified" covers each of its unfinished targets (same alias and identity). A run of
+        goal "scanned" that failed is a finding, not unfinished work: it is superseded by any
+        later complete run (of either goal) on the same targets; when it has written nothing
+        it leaves nothing behind.
+        """
+        runs = self.runs()
+        incomplete: list[Run] = []
+        covered: dict[str, set[tuple[str, str]]] = {"verified": set(), "scanned": set()}
+        for run in runs:  # newest first: `covered` holds what later runs completed
+            targets = self.targets(run.id)
+            if run.status is RunStatus.COMPLETE:
+                done = {(t.alias, t.identity) for t in targets if t.status is TargetStatus.DONE}
+                covered["scanned"] |= done
+                if run.goal == "verified":
+                    covered["verified"] |= done
+                continue
+            unfinished = [
+                t for t in targets if t.status not in (TargetStatus.DONE, TargetStatus.SKIPPED)
+            ]
+            by = covered.get(run.goal, covered["verified"])
+            aliases = {alias for alias, _ in by}
+            if unfinished and all(
+                (t.alias, t.identity) in by if t.identity else t.alias in aliases
+                for t in unfinished
+            ):
+                continue
+            incomplete.append(run)
+        return tuple(incomplete)

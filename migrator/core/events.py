@@ -1,0 +1,272 @@
+"""A sealed family of events: everything that can happen in a run.
+
+One stream, three readers: the journal stores what must survive, the reports fold events into
+a document, the progress display watches them. Events carry no clock and no I/O of their own;
+durations and times are put in by whoever emits. Seconds are floats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from migrator.core.effects import MigrationKey
+from migrator.core.incidents import Incident
+
+
+@dataclass(frozen=True, slots=True)
+class RunOpened:
+    """The run exists in the journal. `at` is ISO 8601, UTC."""
+
+    run_id: str
+    kind: str
+    goal: str
+    aliases: tuple[str, ...]
+    at: str
+    resumed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunClosed:
+    """The run is over. `outcome`: "complete" | "failed" | "interrupted"."""
+
+    run_id: str
+    outcome: str
+    exit_code: int
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunNotice:
+    """Something about the run as a whole that a person should read; never a failure."""
+
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PassStarted:
+    """Aliases that failed are tried again after the others; `number` counts from 1."""
+
+    number: int
+    aliases: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationsWritten:
+    """makemigrations created files; paths relative to the project root."""
+
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TargetIdentified:
+    """What an alias turned out to be. `identity` never holds a credential."""
+
+    alias: str
+    vendor: str
+    server: str
+    identity: str
+
+
+@dataclass(frozen=True, slots=True)
+class TargetSkipped:
+    """An alias that needs nothing, with the reason."""
+
+    alias: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TransitionStarted:
+    """The intent of a transition is in the journal."""
+
+    alias: str
+    trigger: str
+    source: str
+    dest: str
+
+
+@dataclass(frozen=True, slots=True)
+class TransitionFinished:
+    """The outcome of a transition is in the journal."""
+
+    alias: str
+    trigger: str
+    dest: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class GuardPassed:
+    """One guard let the alias through. `detail` is for verbosity 2 and up."""
+
+    alias: str
+    guard: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ScanFinished:
+    """A scan's whole result. `phase`: "scan" | "repair" | "verify" (who scanned)."""
+
+    alias: str
+    phase: str
+    tables: int
+    recorded: int
+    incidents: tuple[Incident, ...]
+    pending: tuple[MigrationKey, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """One pending migration of a plan, with its SQL where it can be shown."""
+
+    migration: MigrationKey
+    sql: tuple[str, ...] = ()
+    opaque: tuple[str, ...] = ()
+    """Operations whose effect cannot be shown, by description."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanMade:
+    """The ordered plan of an alias (dry run)."""
+
+    alias: str
+    steps: tuple[PlannedStep, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RepairPlanned:
+    """What a repair is about to do, before it does it: (description, SQL) of each action."""
+
+    alias: str
+    actions: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RepairApplied:
+    """One action of a repair, done."""
+
+    alias: str
+    description: str
+    sql: tuple[str, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class MigratingStarted:
+    """The executor is about to apply `total` migrations."""
+
+    alias: str
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationStarted:
+    """The intent of a migration is in the journal."""
+
+    alias: str
+    migration: MigrationKey
+    attempt: int
+    position: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationApplied:
+    """A migration is committed and its outcome is in the journal.
+
+    `how`: "applied" | "faked" (fake_initial) | "companion" (a fake detector) | "reconciled"
+    (committed by an earlier attempt whose answer was lost).
+    """
+
+    alias: str
+    migration: MigrationKey
+    seconds: float
+    attempt: int = 1
+    lock_wait_seconds: float = 0.0
+    how: str = "applied"
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationFailed:
+    """A migration raised; its transaction was rolled back where there was one."""
+
+    alias: str
+    migration: MigrationKey
+    attempt: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class OperationApplied:
+    """One operation of a non-atomic migration is done. `how`: "applied" | "already there"."""
+
+    alias: str
+    migration: MigrationKey
+    index: int
+    description: str
+    how: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Something that a person should read but that stops nothing."""
+
+    alias: str
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AliasFailed:
+    """An alias ended in `failed`."""
+
+    alias: str
+    error_type: str
+    message: str
+    hint: str
+    exit_code: int
+
+
+@dataclass(frozen=True, slots=True)
+class AliasFinished:
+    """An alias reached the goal of the run."""
+
+    alias: str
+    state: str
+    seconds: float
+
+
+Event: TypeAlias = (
+    RunOpened
+    | RunClosed
+    | RunNotice
+    | PassStarted
+    | MigrationsWritten
+    | TargetIdentified
+    | TargetSkipped
+    | TransitionStarted
+    | TransitionFinished
+    | GuardPassed
+    | ScanFinished
+    | PlanMade
+    | RepairPlanned
+    | RepairApplied
+    | MigratingStarted
+    | MigrationStarted
+    | MigrationApplied
+    | MigrationFailed
+    | OperationApplied
+    | Warned
+    | AliasFailed
+    | AliasFinished
+)
+"""The sealed family; a reader that matches on all of them is exhaustive."""
+
+Emit: TypeAlias = Callable[[Event], None]
+"""Where the shell sends events."""

@@ -1,0 +1,63 @@
+"""What a caller asks of a run, as plain data."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from migrator.core.lifecycle import Goal
+
+
+@dataclass(frozen=True, slots=True)
+class MigratorOptions:
+    """Options of one run; every one has the default of `manage.py migrate_all` without flags.
+
+    Attributes:
+        check: Guards and scan only; nothing is written to any target.
+        dry_run: As `check`, then the ordered plan with its SQL.
+        repair: Repair drift before migrating.
+        interactive: Whether decisions may be asked for on the terminal.
+        skip_makemigrations: Leave model changes without a migration alone.
+        verbosity: As Django's: 0 quiet, 1 normal, 2 and 3 more.
+        databases: Only these aliases; empty for all.
+        apps: Only these app labels (`migrator --app`); empty for all.
+        fake_initial: As Django's `migrate --fake-initial`.
+        run_syncdb: As Django's `migrate --run-syncdb`.
+        fail_on_pending: With `check`: pending migrations also fail.
+        accept_changed_migrations: Resume although migration files changed since the run began.
+        assume_applied: Migrations whose unobservable effect the user vouches for
+            ("app.name").
+    """
+
+    check: bool = False
+    dry_run: bool = False
+    repair: bool = False
+    interactive: bool = False
+    skip_makemigrations: bool = False
+    verbosity: int = 1
+    databases: tuple[str, ...] = ()
+    apps: tuple[str, ...] = ()
+    fake_initial: bool = False
+    run_syncdb: bool = False
+    fail_on_pending: bool = False
+    accept_changed_migrations: bool = False
+    assume_applied: tuple[str, ...] = ()
+
+    @property
+    def goal(self) -> Goal:
+        """The state that ends this run well."""
+        return Goal.SCANNED if self.check or self.dry_run else Goal.VERIFIED
+
+    @property
+    def kind(self) -> str:
+        """The kind of run, as the journal and the report name it."""
+        if self.check:
+            return "check"
+        if self.dry_run:
+            return "dry-run"
+        return "repair" if self.repair else "migrate"
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON-ready data, for the journal."""
+        return dataclasses.asdict(self)
