@@ -83,7 +83,9 @@ class Journal(ABC):
         """
 
     @abstractmethod
-    def update_target(self, run_id: str, alias: str, *, epoch: int | None, **changes: Any) -> Target:
+    def update_target(
+        self, run_id: str, alias: str, *, epoch: int | None, **changes: Any
+    ) -> Target:
         """Change mutable fields of a target (identity, vendor, server_version, state, status,
         leaves_*, fingerprint_*, reason), in one commit. `epoch=None` does not assert it
         (skipped before any claim).

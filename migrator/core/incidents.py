@@ -104,7 +104,11 @@ class Incident:
             "expected": self.expected,
             "live": self.live,
             "migration": (
-                {"app": self.migration.app, "name": self.migration.name, "operation": self.operation}
+                {
+                    "app": self.migration.app,
+                    "name": self.migration.name,
+                    "operation": self.operation,
+                }
                 if self.migration
                 else None
             ),

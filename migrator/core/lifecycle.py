@@ -57,9 +57,7 @@ _UNFINISHED = tuple(state for state in State if state is not State.VERIFIED)
 # Sources are spelled out: a "*" would include the terminal state.
 TRANSITIONS: tuple[Transition, ...] = (
     *STEPS,
-    Transition(
-        Trigger.FAIL, tuple(s for s in _UNFINISHED if s is not State.FAILED), State.FAILED
-    ),
+    Transition(Trigger.FAIL, tuple(s for s in _UNFINISHED if s is not State.FAILED), State.FAILED),
     Transition(Trigger.RESUME, _UNFINISHED, State.PENDING),
 )
 

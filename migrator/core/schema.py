@@ -223,7 +223,9 @@ class Schema:
         """As JSON-ready data; `from_dict` reads it back."""
         return {
             "vendor": self.vendor,
-            "tables": {key: dataclasses.asdict(table) for key, table in sorted(self.tables.items())},
+            "tables": {
+                key: dataclasses.asdict(table) for key, table in sorted(self.tables.items())
+            },
             "views": sorted(self.views),
             "sequences": [dataclasses.asdict(sequence) for sequence in self.sequences],
             "extras": [dataclasses.asdict(extra) for extra in self.extras],
