@@ -35,7 +35,7 @@ class Settings:
     routing_rules: Mapping[str, str] = field(default_factory=dict)
 
 
-_KEYS = {
+_KEYS: dict[str, type | tuple[type, ...]] = {
     "JOURNAL_URL": str,
     "MAKEMIGRATIONS": str,
     "CONNECT_TIMEOUT": (int, float),
