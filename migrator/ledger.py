@@ -1,0 +1,187 @@
+"""The journal as one claimed target sees it: bound to a run, an alias and an epoch.
+
+The machine, the phases and the executor write through this, never to the journal itself, so
+that each write asserts the epoch of the claim. Who is fenced off learns it at its next write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from journal import Entry, Journal, Phase, Snapshot, TargetStatus
+from migrator.core.lifecycle import Goal, State, Trigger
+
+
+class Ledger:
+    """One target's side of the journal.
+
+    Steps are named by (kind, name, attempt); each has an intent and at most one outcome of
+    each phase. Attempts of transitions are the epochs themselves: a claim is a new attempt.
+    """
+
+    def __init__(self, journal: Journal, run_id: str, alias: str, epoch: int, goal: Goal) -> None:
+        """Bind to a target that has just been claimed.
+
+        Args:
+            journal: Where to write.
+            run_id: The run.
+            alias: The target within it.
+            epoch: What `journal.claim` returned.
+            goal: The state that ends this target well; reaching it sets its status.
+        """
+        self._journal = journal
+        self._goal = goal
+        self.run_id = run_id
+        self.alias = alias
+        self.epoch = epoch
+        self._entries = list(journal.entries(run_id, alias))
+
+    @property
+    def resumed(self) -> bool:
+        """Whether an earlier claim of this target left entries."""
+        return any(entry.epoch < self.epoch for entry in self._entries)
+
+    def entries(self, kind: str | None = None) -> tuple[Entry, ...]:
+        """What this target's chain holds, earlier claims included; of one kind, or all."""
+        return tuple(entry for entry in self._entries if kind is None or entry.kind == kind)
+
+    def attempts(self, kind: str, name: str) -> int:
+        """The highest attempt of a step so far; 0 when there was none."""
+        return max(
+            (e.attempt for e in self._entries if e.kind == kind and e.name == name), default=0
+        )
+
+    # -- steps ---------------------------------------------------------------
+
+    def intent(
+        self, kind: str, name: str, attempt: int = 1, payload: Mapping[str, Any] | None = None
+    ) -> None:
+        """Write that a step is about to begin."""
+        self._write(kind, name, Phase.INTENT, attempt, None, payload)
+
+    def done(
+        self,
+        kind: str,
+        name: str,
+        attempt: int = 1,
+        seconds: float | None = None,
+        payload: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Write that a step has happened."""
+        self._write(kind, name, Phase.DONE, attempt, seconds, payload)
+
+    def failed(
+        self,
+        kind: str,
+        name: str,
+        attempt: int = 1,
+        seconds: float | None = None,
+        payload: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Write that a step has failed, and that nothing of it remains or what does."""
+        self._write(kind, name, Phase.FAILED, attempt, seconds, payload)
+
+    def reconciled(
+        self, kind: str, name: str, attempt: int = 1, payload: Mapping[str, Any] | None = None
+    ) -> None:
+        """Write that the target shows a step to have happened whose outcome was lost."""
+        self._write(kind, name, Phase.RECONCILED, attempt, None, payload)
+
+    def decision(self, name: str, payload: Mapping[str, Any]) -> None:
+        """Write a decision that somebody took."""
+        self._write("decision", name, Phase.DONE, self.epoch, None, payload)
+
+    # -- transitions (machine.TransitionRecorder) ------------------------------
+
+    def transition_intent(self, trigger: Trigger, source: State, dest: State) -> None:
+        """Write that a transition is about to begin."""
+        self._write(
+            "transition",
+            trigger.value,
+            Phase.INTENT,
+            self.epoch,
+            None,
+            {"source": source.value, "dest": dest.value},
+        )
+
+    def transition_done(self, trigger: Trigger, dest: State, seconds: float) -> None:
+        """Write that the target is in a new state."""
+        if trigger is Trigger.FAIL:
+            status = TargetStatus.FAILED
+        elif dest.value == self._goal.value:
+            status = TargetStatus.DONE
+        else:
+            status = TargetStatus.RUNNING
+        self._write(
+            "transition",
+            trigger.value,
+            Phase.DONE,
+            self.epoch,
+            seconds,
+            {"dest": dest.value},
+            state=dest.value,
+            status=status,
+        )
+
+    def transition_failed(self, trigger: Trigger, error: str) -> None:
+        """Write that a transition's effect raised."""
+        self._write("transition", trigger.value, Phase.FAILED, self.epoch, None, {"error": error})
+
+    # -- the target itself -------------------------------------------------------
+
+    def update(self, **changes: Any) -> None:
+        """Change mutable fields of the target record."""
+        self._journal.update_target(self.run_id, self.alias, epoch=self.epoch, **changes)
+
+    def finish(self, status: TargetStatus, reason: str = "") -> None:
+        """Set how the target stands, with the reason in one sentence."""
+        self.update(status=status, reason=reason)
+
+    # -- snapshots -----------------------------------------------------------------
+
+    def save_snapshot(self, identity: str, content: Mapping[str, Any]) -> Snapshot:
+        """Store the schema of the verified target."""
+        return self._journal.save_snapshot(
+            identity=identity, alias=self.alias, run_id=self.run_id, content=content
+        )
+
+    def _write(
+        self,
+        kind: str,
+        name: str,
+        phase: Phase,
+        attempt: int,
+        seconds: float | None,
+        payload: Mapping[str, Any] | None,
+        *,
+        state: str | None = None,
+        status: TargetStatus | None = None,
+    ) -> None:
+        entry = self._journal.write(
+            self.run_id,
+            self.alias,
+            epoch=self.epoch,
+            kind=kind,
+            name=name,
+            phase=phase,
+            attempt=attempt,
+            seconds=seconds,
+            payload=payload,
+            state=state,
+            status=status,
+        )
+        self._entries.append(entry)
+
+
+def in_doubt(entries: Iterable[Entry]) -> tuple[str, ...]:
+    """Names of migrations whose last attempt has an intent and no outcome, in order."""
+    latest: dict[str, tuple[int, bool]] = {}
+    for entry in entries:
+        if entry.kind != "migration":
+            continue
+        attempt, _ = latest.get(entry.name, (0, False))
+        if entry.attempt < attempt:
+            continue
+        latest[entry.name] = (entry.attempt, entry.phase is Phase.INTENT)
+    return tuple(name for name, (_, doubtful) in latest.items() if doubtful)
