@@ -16,7 +16,7 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from tests import servers
-from tests.projects import Project
+from tests.projects import Project, copy_sample_project
 from tests.projects import make_project as write_project
 from tests.servers import (
     Database,
@@ -177,3 +177,13 @@ def make_project(tmp_path: Path) -> Callable[..., Project]:
         return write_project(root, **arguments)
 
     return make
+
+
+@pytest.fixture
+def sample_project(tmp_path: Path) -> Callable[..., Project]:
+    """`sample_project(databases=…, routing=…)` → a copy of tests/project."""
+
+    def copy(**arguments: Any) -> Project:
+        return copy_sample_project(tmp_path / f"sample{next(_numbers)}", **arguments)
+
+    return copy

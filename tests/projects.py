@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -248,6 +250,27 @@ def make_project(
     for label, app in apps.items():
         project.write_app(label, app)
     return project
+
+
+def copy_sample_project(
+    root: Path,
+    *,
+    databases: Mapping[str, Mapping[str, Any]],
+    routing: Mapping[str, str] | None = None,
+) -> Project:
+    """Copy tests/project, the realistic project with several apps, and point it at databases.
+
+    Args:
+        root: Where to; the journal and new migrations go there, never into tests/project.
+        databases: DATABASES.
+        routing: DATABASE_ROUTING_RULES; with it the library's router is installed.
+    """
+    source = Path(__file__).parent / "project"
+    shutil.copytree(source, root, ignore=shutil.ignore_patterns("__pycache__", "*.sqlite3*"))
+    env = {"MIGRATOR_TEST_DATABASES": json.dumps(databases)}
+    if routing is not None:
+        env["MIGRATOR_TEST_ROUTING"] = json.dumps(routing)
+    return Project(root, env)
 
 
 def console_script() -> str:

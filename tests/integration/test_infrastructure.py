@@ -74,6 +74,17 @@ def test_a_project_migrates(database: Database, make_project: Callable[..., Proj
     assert "No installed app with label 'nothing'" in failed.stderr
 
 
+def test_the_sample_project_migrates_both_ways_and_holds_its_models(
+    database: Database, sample_project: Callable[..., Project]
+) -> None:
+    project = sample_project(databases={"default": database.settings()})
+    project.manage("makemigrations", "--check", "--dry-run", check=True)
+    project.manage("migrate", check=True)
+    assert database.query("SELECT name, price, stock FROM shop_product") == [("Gift card", 20, 2)]
+    project.manage("migrate", "shop", "zero", check=True)
+    project.manage("migrate", check=True)
+
+
 def test_a_started_command_can_be_killed(
     sqlite_database: SQLiteDatabase, make_project: Callable[..., Project]
 ) -> None:
