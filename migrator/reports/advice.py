@@ -1,0 +1,129 @@
+"""What to do after a run, as commands that can be pasted. The same in every rendering."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from migrator.core.incidents import Code, Incident
+from migrator.reports.document import DatabaseReport, Report
+
+MANAGE = "python manage.py migrate_all"
+
+# As migrator.exceptions.ExitCode, which would bring the journal in here.
+_DECISION, _LOCKED = 3, 4
+
+# Never mended by --repair: the report gives the SQL, a person runs it.
+_BY_HAND = {Code.COLUMN_DIFFERS, Code.EXTRA_REQUIRED_COLUMN, Code.GHOST, Code.WRONG_ORDER}
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """One thing to do next: why, and the command ("" where there is none)."""
+
+    why: str
+    command: str = ""
+
+
+def next_steps(report: Report) -> tuple[Advice, ...]:
+    """What a person should do after this run; nothing when there is nothing to do.
+
+    Args:
+        report: Of a run that ended, or of a stream that stopped.
+    """
+    if report.goal == "scanned":
+        return _after_looking(report)
+    if report.all_clean:
+        return ()
+    unclean = [database for database in report.db_reports if not database.clean]
+    deciding = [d for d in unclean if d.error and d.error.exit_code == _DECISION]
+    drifted = [d for d in unclean if d.total_drift_count() and d not in deciding]
+    steps = list(_mend(report, drifted)) if drifted else []
+    others = [database for database in unclean if database not in drifted]
+    if others and report.run_id:
+        steps.append(
+            Advice(_why_resume(report, deciding, others), f"{MANAGE} --resume {report.run_id}")
+        )
+    return tuple(steps)
+
+
+def _why_resume(
+    report: Report, deciding: Sequence[DatabaseReport], others: Sequence[DatabaseReport]
+) -> str:
+    if deciding:
+        return f"Continue {_names(deciding)} with the decision that it asks for, added to:"
+    if report.outcome == "interrupted":
+        return "Continue where it stopped:"
+    if all(d.error and d.error.exit_code == _LOCKED for d in others):
+        return "Once the other run has ended, continue:"
+    return f"Once the cause is gone, continue {_names(others)}:"
+
+
+def _after_looking(report: Report) -> tuple[Advice, ...]:
+    """A check or a dry run wrote nothing: the next step is a run that does."""
+    drifted = _drifted(report)
+    if drifted:
+        return _mend(report, drifted)
+    if report.outcome == "interrupted":
+        return (Advice("It was cut short and changed nothing; look again:", _look(report)),)
+    if any(database.outcome == "failed" for database in report.db_reports):
+        return (Advice("Once the cause is gone, look again:", _look(report)),)
+    pending = [database for database in report.db_reports if database.pending]
+    if pending:
+        return (Advice("Apply what is pending:", f"{MANAGE}{_selection(report, pending)}"),)
+    return ()
+
+
+def _mend(report: Report, drifted: Sequence[DatabaseReport]) -> tuple[Advice, ...]:
+    incidents = [i for d in drifted if d.drift for i in d.drift.blocking]
+    by_hand = [incident for incident in incidents if incident.code in _BY_HAND]
+    steps: list[Advice] = []
+    if by_hand:
+        codes = ", ".join(sorted({incident.code.value for incident in by_hand}))
+        steps.append(Advice(f"Mend {codes} by hand, as the hints above say; no repair touches it."))
+    if len(by_hand) < len(incidents) and report.kind != "repair":
+        command = f"{MANAGE} --repair{_selection(report, drifted)}"
+        steps.append(Advice("Mend the drift, then migrate:", command))
+    elif report.kind == "repair":
+        steps.append(Advice("Look at what the repair left:", f"{MANAGE} --check"))
+    return tuple(steps)
+
+
+def _drifted(report: Report) -> list[DatabaseReport]:
+    return [database for database in report.db_reports if database.total_drift_count()]
+
+
+def _selection(report: Report, databases: Sequence[DatabaseReport]) -> str:
+    """`--database` for each, unless that is all of them."""
+    if len(databases) == len(report.db_reports):
+        return ""
+    return "".join(f" --database {database.alias}" for database in databases)
+
+
+def _look(report: Report) -> str:
+    return f"{MANAGE} --{'dry-run' if report.kind == 'dry-run' else 'check'}"
+
+
+def _names(databases: Sequence[DatabaseReport]) -> str:
+    names = [database.alias for database in databases]
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + f" and {names[-1]}"
+
+
+def worst_first(databases: Sequence[DatabaseReport]) -> list[DatabaseReport]:
+    """Failed before interrupted before never begun before fine; otherwise in the run's order."""
+    order = {"failed": 0, "interrupted": 1, "pending": 2, "done": 3, "skipped": 4}
+    return sorted(databases, key=lambda database: order[database.outcome])
+
+
+def by_table(incidents: Sequence[Incident]) -> dict[str, list[Incident]]:
+    """Incidents by their table ("" for those outside of tables), the worst table first.
+
+    Blocking before not blocking, then by code; within a table the same.
+    """
+    ordered = sorted(incidents, key=lambda i: (not i.blocking, i.code.value))
+    tables: dict[str, list[Incident]] = {}
+    for incident in ordered:
+        reference = incident.object
+        table = reference.table or (reference.name if reference.kind == "table" else "")
+        tables.setdefault(table, []).append(incident)
+    return tables

@@ -1,0 +1,181 @@
+"""The report as GitHub-flavoured Markdown, for a pull request, a ticket or a build summary."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from migrator.core.incidents import Incident
+from migrator.core.wording import printable, spell_count, spell_seconds
+from migrator.reports.advice import by_table, next_steps, worst_first
+from migrator.reports.document import DatabaseReport, Report
+from migrator.reports.text import (
+    headline,
+    incident_name,
+    note_text,
+    remarks,
+    short_object,
+    state_word,
+    table_title,
+)
+
+# An underscore within a word is only a letter to GitHub.
+_MARKUP = re.compile(r"[\\`*\[\]<>|#~]|(?<!\w)_|_(?!\w)")
+
+
+class MarkdownReportFormatter:
+    """Renders a report as Markdown."""
+
+    def render(self, report: Report) -> str:
+        """The report as Markdown that ends with a line end.
+
+        Args:
+            report: Any report, also one of a run that was interrupted.
+        """
+        return "\n".join(_report_lines(report)) + "\n"
+
+
+def _report_lines(report: Report) -> Iterator[str]:
+    title = f"{report.kind or 'run'} {code(report.run_id)}" if report.run_id else "run"
+    yield f"# {title}: {headline(report)}"
+    for notice in report.notices:
+        yield f"\n{prose(notice.message)} {prose(notice.hint)}".rstrip()
+    if report.migrations_written:
+        yield "\nMigrations written: " + ", ".join(code(path) for path in report.migrations_written)
+    if report.db_reports:
+        yield ""
+        yield from table(
+            ("Database", "State", "Server", "Summary"),
+            [
+                (
+                    code(database.alias),
+                    f"**{state_word(database)}**" if not database.clean else state_word(database),
+                    prose(database.server or database.vendor),
+                    prose(remarks(report, database)),
+                )
+                for database in report.db_reports
+            ],
+        )
+    for database in worst_first(report.db_reports):
+        lines = list(_database_lines(report, database))
+        if lines:
+            yield f"\n## {code(database.alias)}"
+            yield from lines
+    if steps := next_steps(report):
+        yield "\n## Next"
+        for step in steps:
+            yield f"\n{prose(step.why)}"
+            if step.command:
+                yield from fence(step.command, "sh")
+
+
+def _database_lines(report: Report, database: DatabaseReport) -> Iterator[str]:
+    if database.error:
+        yield f"\n**{prose(database.error.message)}** {prose(database.error.hint)}".rstrip()
+    if failed := database.failed_migration:
+        yield f"\n{code(str(failed.migration))} failed:"
+        yield from fence(failed.error, "text")
+    if database.drift:
+        for name, incidents in by_table(database.drift.blocking).items():
+            yield from _incident_lines(name, incidents)
+        if notes := database.drift.notes:
+            yield f"\n{spell_count(len(notes), 'note')}, none of which stops anything:\n"
+            for note in (note for found in by_table(notes).values() for note in found):
+                yield f"- {note.code.value} {code(str(note.object))}: {prose(note_text(note))}"
+            for hint in dict.fromkeys(note.hint for note in notes if note.hint):
+                yield f"\n{prose(hint)}"
+    for repair in database.repairs:
+        yield f"\nRepaired: {prose(repair.description)} ({spell_seconds(repair.seconds)})"
+        if repair.sql:
+            yield from fence("\n".join(repair.sql), "sql")
+    yield from _migration_lines(report, database)
+    for warning in database.warnings:
+        yield f"\n> **Warning:** {prose(warning.message)} {prose(warning.hint)}".rstrip()
+
+
+def _incident_lines(name: str, incidents: Sequence[Incident]) -> Iterator[str]:
+    yield f"\n### {prose(table_title(name, incidents))}\n"
+    yield from table(
+        ("Code", "Incident", "Object", "Expected", "Live"),
+        [
+            (
+                i.code.value,
+                incident_name(i),
+                code(short_object(i)),
+                *(
+                    code(side) or ("nothing" if i.expected or i.live else "")
+                    for side in (i.expected, i.live)
+                ),
+            )
+            for i in incidents
+        ],
+    )
+    for incident in incidents:
+        sentence = f"{prose(incident.message)} {prose(incident.hint)}".strip()
+        yield f"\n**{incident.code.value}** {code(short_object(incident))}: {sentence}"
+        for reference, live in incident.objects:
+            yield f"- {code(str(reference))} is {'there' if live else 'missing'}"
+        if incident.sql:
+            yield from fence("\n".join(incident.sql), "sql")
+
+
+def _migration_lines(report: Report, database: DatabaseReport) -> Iterator[str]:
+    if database.applied:
+        yield ""
+        yield from table(
+            ("Applied", "Time", "How"),
+            [
+                (code(str(applied.migration)), spell_seconds(applied.seconds), applied.how)
+                for applied in database.applied
+            ],
+        )
+    if database.plan:
+        yield f"\nPlan, {spell_count(len(database.plan), 'migration')}:"
+        for number, step in enumerate(database.plan, 1):
+            yield f"\n{number}. {code(str(step.migration))}"
+            for description in step.opaque:
+                yield f"   - {prose(description)} (its effect cannot be shown)"
+            if step.sql:
+                yield from (f"   {line}" for line in fence("\n".join(step.sql), "sql"))
+    elif database.pending and (report.goal == "scanned" or not database.clean):
+        names = ", ".join(code(str(migration)) for migration in database.pending)
+        yield f"\nPending: {names}"
+
+
+def prose(text: str) -> str:
+    """Text from elsewhere on one line, with what Markdown would take as markup escaped.
+
+    Code spans stay: our own messages name commands in them.
+    """
+    pieces = re.split(r"(`[^`]+`)", " ".join(printable(text).split()))
+    return "".join(
+        code(piece[1:-1]) if index % 2 else _MARKUP.sub(r"\\\g<0>", piece)
+        for index, piece in enumerate(pieces)
+    )
+
+
+def code(text: str) -> str:
+    """A code span that holds any text, also within a table."""
+    flat = " ".join(printable(text).split()).replace("|", "\\|")
+    if not flat:
+        return ""
+    ticks = "`" * (max((len(run) for run in re.findall("`+", flat)), default=0) + 1)
+    pad = " " if flat.startswith("`") or flat.endswith("`") else ""
+    return f"{ticks}{pad}{flat}{pad}{ticks}"
+
+
+def fence(text: str, language: str) -> Iterator[str]:
+    """A fenced block that holds any text."""
+    ticks = "`" * max(3, max((len(run) for run in re.findall("`+", text)), default=0) + 1)
+    yield ""
+    yield f"{ticks}{language}"
+    yield from printable(text).strip("\n").split("\n")
+    yield ticks
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """A table of cells that are Markdown already."""
+    yield "| " + " | ".join(header) + " |"
+    yield "|" + " --- |" * len(header)
+    for row in rows:
+        yield "| " + " | ".join(row) + " |"
