@@ -47,20 +47,21 @@ class _Subject:
 
     def journal_intent(self, event: EventData) -> None:
         self._began = time.monotonic()
-        transition = event.transition
-        self._recorder.transition_intent(
-            Trigger(event.event.name), State(transition.source), State(transition.dest)
-        )
+        trigger, source, dest = _move(event)
+        self._recorder.transition_intent(trigger, source, dest)
 
     def run_effect(self, event: EventData) -> None:
         event.kwargs["effect"]()
 
     def journal_outcome(self, event: EventData) -> None:
-        self._recorder.transition_done(
-            Trigger(event.event.name),
-            State(event.transition.dest),
-            time.monotonic() - self._began,
-        )
+        trigger, _, dest = _move(event)
+        self._recorder.transition_done(trigger, dest, time.monotonic() - self._began)
+
+
+def _move(event: EventData) -> tuple[Trigger, State, State]:
+    transition = event.transition
+    assert transition is not None and event.event is not None  # noqa: S101, PT018  (typing only)
+    return Trigger(event.event.name), State(transition.source), State(str(transition.dest))
 
 
 def _transition_table() -> list[dict[str, Any]]:

@@ -1,0 +1,75 @@
+"""Who runs this, where and with what; for the journal."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import platform
+import socket
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("django-migrator-journal", "Django", "psycopg", "mysqlclient", "PyMySQL")
+
+# Where a pipeline says how to find it again; the first that is set wins.
+CI_URLS = ("CI_JOB_URL", "BUILD_URL", "CIRCLE_BUILD_URL", "BUILDKITE_BUILD_URL", "MIGRATOR_CI_URL")
+
+
+def describe_actor(base_dir: Path) -> dict[str, Any]:
+    """The actor of a run as JSON-ready data; the journal scrubs credentials from it.
+
+    Args:
+        base_dir: Root of the project, for its git commit.
+    """
+    return {
+        "user": _user(),
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "argv": list(sys.argv),
+        "git_commit": _git_commit(base_dir),
+        "ci_url": _ci_url(),
+        "python": platform.python_version(),
+        "versions": {name: found for name in PACKAGES if (found := _version(name))},
+    }
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's numeric user has no name
+        return str(os.getuid()) if hasattr(os, "getuid") else ""
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
+def _git_commit(base_dir: Path) -> str:
+    try:
+        found = subprocess.run(
+            ["git", "rev-parse", "HEAD"],  # noqa: S607  (whatever git the user has)
+            cwd=base_dir,
+            capture_output=True,
+            text=True,
+            timeout=2,
+            check=False,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return found.stdout.strip() if found.returncode == 0 else ""
+
+
+def _ci_url() -> str:
+    for name in CI_URLS:
+        if os.environ.get(name):
+            return os.environ[name]
+    server, repository, run = (
+        os.environ.get(f"GITHUB_{part}", "") for part in ("SERVER_URL", "REPOSITORY", "RUN_ID")
+    )
+    return f"{server}/{repository}/actions/runs/{run}" if run else ""

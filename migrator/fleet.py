@@ -1,0 +1,468 @@
+"""Every alias of a project in one run: order, passes, interruption, and how the run ends."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from types import FrameType
+
+from journal import (
+    Journal,
+    JournalError,
+    MemoryJournal,
+    Run,
+    RunStatus,
+    Target,
+    TargetStatus,
+    open_journal,
+)
+from migrator import actor, authoring
+from migrator.conf import Settings, load_settings
+from migrator.core.events import (
+    Emit,
+    Event,
+    MigrationsWritten,
+    PassStarted,
+    RunClosed,
+    RunNotice,
+    RunOpened,
+)
+from migrator.core.lifecycle import Goal
+from migrator.core.options import MigratorOptions
+from migrator.exceptions import (
+    ExitCode,
+    Interrupted,
+    LockHeld,
+    MigrationFailed,
+    NothingToResume,
+    ResumeRefused,
+    UnknownAlias,
+    VerificationFailed,
+    exit_code_of,
+)
+from migrator.phases.context import Survey
+from migrator.phases.guard import survey_alias
+from migrator.prompts import Prompter
+from migrator.reports.document import Report, ReportBuilder
+from migrator.runner import AliasResult, AliasRunner
+from migrator.sources import load_file_digests
+
+RETRIED = (MigrationFailed, VerificationFailed)
+"""What another alias's progress may cure; a guard or drift it cannot."""
+
+
+class Fleet:
+    """The aliases of one run."""
+
+    def __init__(
+        self,
+        options: MigratorOptions,
+        *,
+        listeners: Sequence[Emit] = (),
+        prompter: Prompter | None = None,
+        settings: Settings | None = None,
+        journal: Journal | None = None,
+    ) -> None:
+        """Prepare; nothing is touched before `run` or `resume`.
+
+        Args:
+            options: What was asked for.
+            listeners: Who else reads the event stream (progress, logs).
+            prompter: Who answers questions; the base class answers none.
+            settings: The project's settings; read from Django's when absent.
+            journal: An open journal; opened from the settings when absent.
+
+        Raises:
+            ConfigurationError: The settings cannot be used.
+        """
+        self._options = options
+        self._settings = settings or load_settings()
+        self._prompter = prompter or Prompter()
+        self._listeners = tuple(listeners)
+        self._builder = ReportBuilder()
+        self._given_journal = journal
+        self._results: dict[str, AliasResult] = {}
+        self._epochs: dict[str, int] = {}
+        self._resuming = False
+
+    # -- entrances ------------------------------------------------------------
+
+    def run(self) -> Report:
+        """A new run on every alias that was asked for.
+
+        Returns:
+            The report; failures of single aliases are in it.
+
+        Raises:
+            MigratorError, JournalError: Nothing was begun, or the journal failed.
+        """
+        aliases = plan_order(self._options.databases)
+        with self._journal() as journal, interruptible():
+            written = self._write_migrations()
+            surveys = [self._survey(alias) for alias in aliases]
+            journal, run = self._open(journal, surveys, written)
+            return self._drive(journal, run, surveys)
+
+    def resume(self, prefix: str | None = None) -> Report:
+        """Continue an interrupted or failed run; with no id, the newest that can be.
+
+        Returns:
+            The report of what this continuation did.
+
+        Raises:
+            NothingToResume, ResumeRefused, UnknownRun, AmbiguousRun, LockHeld
+        """
+        with self._journal() as journal, interruptible():
+            run = self._find(journal, prefix)
+            if run is None:
+                return self._builder.report()
+            unfinished = [t for t in journal.targets(run.id) if not _finished(t)]
+            self._options = _resumed_options(run, self._options)
+            _refuse_unknown_aliases(run, unfinished)
+            if unfinished:
+                _refuse_changed_files(run, accept=self._options.accept_changed_migrations)
+            surveys = [self._survey(target.alias) for target in unfinished]
+            for survey, target in zip(surveys, unfinished, strict=True):
+                _refuse_moved(run, target, survey)
+                _refuse_locked(survey)
+            self._resuming = True
+            run = journal.reopen_run(run.id)
+            self._emit(
+                RunOpened(
+                    run.id,
+                    run.kind,
+                    run.goal,
+                    tuple(t.alias for t in unfinished),
+                    _now(),
+                    resumed=True,
+                )
+            )
+            return self._drive(journal, run, surveys)
+
+    # -- the run -----------------------------------------------------------------
+
+    @contextmanager
+    def _journal(self) -> Iterator[Journal]:
+        if self._given_journal is not None:
+            yield self._given_journal
+            return
+        try:
+            journal = open_journal(self._settings.journal_url)
+        except JournalError as error:
+            if self._options.goal is not Goal.SCANNED:
+                raise
+            self._emit(_no_record(error))
+            journal = MemoryJournal()
+        with journal:
+            yield journal
+
+    def _write_migrations(self) -> tuple[str, ...]:
+        if self._options.goal is not Goal.VERIFIED or self._options.skip_makemigrations:
+            return ()
+        paths = authoring.write_migrations(self._options, self._settings)
+        if paths:
+            self._emit(MigrationsWritten(paths))
+        return paths
+
+    def _survey(self, alias: str) -> Survey:
+        return survey_alias(alias, self._settings)
+
+    def _open(
+        self, journal: Journal, surveys: Sequence[Survey], written: tuple[str, ...]
+    ) -> tuple[Journal, Run]:
+        """Open the run; a check whose journal refuses goes on with one in memory."""
+        verified = self._options.goal is Goal.VERIFIED
+        options = {
+            **self._options.to_dict(),
+            "migrations_written": list(written),
+            "migration_files": load_file_digests() if verified else {},
+        }
+        targets = [_target(survey) for survey in surveys]
+        kind, goal = self._options.kind, self._options.goal.value
+        details = actor.describe_actor(self._settings.base_dir)
+
+        def open_in(place: Journal) -> Run:
+            return place.open_run(
+                kind=kind, goal=goal, options=options, actor=details, targets=targets
+            )
+
+        try:
+            run = open_in(journal)
+        except JournalError as error:
+            if verified:
+                raise
+            self._emit(_no_record(error))
+            journal = MemoryJournal()
+            run = open_in(journal)
+        self._emit(RunOpened(run.id, run.kind, run.goal, tuple(s.alias for s in surveys), _now()))
+        return journal, run
+
+    def _drive(self, journal: Journal, run: Run, surveys: Sequence[Survey]) -> Report:
+        try:
+            self._passes(journal, run, surveys)
+        except KeyboardInterrupt:
+            with uninterruptible():
+                self._close(journal, run, RunStatus.INTERRUPTED, ExitCode.INTERRUPTED)
+            return self._builder.report()
+        except JournalError as error:
+            self._emit(
+                RunNotice(f"The journal failed, nothing more was done: {error.message}", error.hint)
+            )
+            self._emit(RunClosed(run.id, "failed", int(ExitCode.FAILED), _now()))
+            return self._builder.report()
+        code = self._exit_code()
+        reached = all(result.reached for result in self._results.values())
+        self._close(journal, run, RunStatus.COMPLETE if reached else RunStatus.FAILED, code)
+        return self._builder.report()
+
+    def _passes(self, journal: Journal, run: Run, surveys: Sequence[Survey]) -> None:
+        """Each alias in order; those that failed once more, while others make progress."""
+        waiting = {survey.alias: survey for survey in surveys}
+        failed_at: dict[str, int] = {}
+        progress = 0
+        number = 1
+        while waiting:
+            if number > 1:
+                self._emit(PassStarted(number, tuple(waiting)))
+            for survey in waiting.values():
+                result = self._run_alias(journal, run, survey)
+                self._results[survey.alias] = result
+                progress += result.progressed
+                if not result.reached:
+                    failed_at[survey.alias] = progress
+                    if self._settings.stop_on_failure:
+                        return
+            waiting = {
+                alias: self._survey(alias)
+                for alias in waiting
+                if isinstance(self._results[alias].error, RETRIED) and failed_at[alias] < progress
+            }
+            number += 1
+
+    def _run_alias(self, journal: Journal, run: Run, survey: Survey) -> AliasResult:
+        target = next(t for t in journal.targets(run.id) if t.alias == survey.alias)
+        runner = AliasRunner(
+            survey,
+            target,
+            journal=journal,
+            settings=self._settings,
+            options=self._options,
+            emit=self._emit,
+            prompter=self._prompter,
+        )
+        try:
+            return runner.run()
+        finally:
+            self._epochs[survey.alias] = runner.epoch
+            survey.connection.close()
+
+    def _exit_code(self) -> ExitCode:
+        """One code for many aliases: their own when they agree, FAILED when they do not."""
+        codes = {result.exit_code for result in self._results.values()} - {ExitCode.CLEAN}
+        if self._options.fail_on_pending and any(r.pending for r in self._results.values()):
+            codes.add(ExitCode.FAILED)
+        if not codes:
+            return ExitCode.CLEAN
+        return codes.pop() if len(codes) == 1 else ExitCode.FAILED
+
+    def _close(self, journal: Journal, run: Run, status: RunStatus, code: ExitCode) -> None:
+        """Close the run, unless another process has taken one of its targets over since."""
+        taken_over = any(
+            target.epoch > self._epochs.get(target.alias, target.epoch)
+            for target in journal.targets(run.id)
+        ) or (
+            self._resuming
+            and any(isinstance(result.error, LockHeld) for result in self._results.values())
+        )
+        if not taken_over:
+            with suppress(JournalError):  # left open, the journal itself says it is incomplete
+                journal.close_run(run.id, status)
+        self._emit(RunClosed(run.id, status.value, int(code), _now()))
+
+    def _emit(self, event: Event) -> None:
+        self._builder.add(event)
+        for listener in self._listeners:
+            listener(event)
+
+    def _find(self, journal: Journal, prefix: str | None) -> Run | None:
+        """The run to continue; None (and a notice) when it is finished already."""
+        if prefix is not None:
+            run = journal.find_run(prefix)
+            if run.goal != Goal.VERIFIED.value:
+                raise ResumeRefused(
+                    f"Run {run.id} is a {run.kind}; there is nothing in it to continue.",
+                    hint="Start it again instead.",
+                )
+            complete = run.status is RunStatus.COMPLETE
+        else:
+            incomplete = [r for r in journal.incomplete_runs() if r.goal == Goal.VERIFIED.value]
+            newest = journal.runs(limit=1)
+            if not incomplete and not newest:
+                raise NothingToResume(
+                    f"The journal {journal.location} holds no run yet.",
+                    hint="Check MIGRATOR_JOURNAL_URL, or start a run without --resume.",
+                )
+            run = incomplete[0] if incomplete else newest[0]
+            complete = not incomplete
+        if not complete:
+            return run
+        self._emit(RunNotice(f"Nothing to resume: run {run.id} is complete."))
+        self._emit(RunOpened(run.id, run.kind, run.goal, (), _now(), resumed=True))
+        self._emit(RunClosed(run.id, RunStatus.COMPLETE.value, int(ExitCode.CLEAN), _now()))
+        return None
+
+
+# -- order and targets ------------------------------------------------------------
+
+
+def plan_order(wanted: Sequence[str]) -> tuple[str, ...]:
+    """The aliases of a run: `default` first, then by name.
+
+    Args:
+        wanted: Only these; empty for all.
+
+    Raises:
+        UnknownAlias: One of them is not in DATABASES.
+    """
+    from django.db import connections
+
+    known = sorted(connections, key=lambda alias: (alias != "default", alias))
+    for alias in wanted:
+        if alias not in known:
+            raise UnknownAlias(
+                f"DATABASES has no alias {alias!r}.", hint=f"Known: {', '.join(known)}."
+            )
+    return tuple(alias for alias in known if not wanted or alias in wanted)
+
+
+def _target(survey: Survey) -> Target:
+    return Target(
+        run_id="",
+        alias=survey.alias,
+        vendor=survey.connection.vendor,
+        server_version=str(survey.server or ""),
+        identity=survey.identity,
+    )
+
+
+def _finished(target: Target) -> bool:
+    return target.status in (TargetStatus.DONE, TargetStatus.SKIPPED)
+
+
+def _no_record(error: JournalError) -> RunNotice:
+    return RunNotice(f"This check leaves no record: {error.message}", error.hint)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()
+
+
+# -- what a resume refuses ------------------------------------------------------------
+
+
+def _resumed_options(run: Run, given: MigratorOptions) -> MigratorOptions:
+    """What the run was opened with; how to talk, and what was decided since, from now."""
+    stored = run.options
+    return replace(
+        given,
+        check=False,
+        dry_run=False,
+        repair=bool(stored.get("repair")) or given.repair,
+        skip_makemigrations=True,
+        apps=tuple(stored.get("apps", ())),
+        fake_initial=bool(stored.get("fake_initial")),
+        run_syncdb=bool(stored.get("run_syncdb")),
+        assume_applied=(*stored.get("assume_applied", ()), *given.assume_applied),
+    )
+
+
+def _refuse_unknown_aliases(run: Run, targets: Sequence[Target]) -> None:
+    known = plan_order(())
+    gone = [target.alias for target in targets if target.alias not in known]
+    if gone:
+        raise ResumeRefused(
+            f"Run {run.id} has the alias {', '.join(gone)}, which DATABASES no longer has.",
+            hint="Put it back, or start a new run without --resume.",
+        )
+
+
+def _refuse_changed_files(run: Run, *, accept: bool) -> None:
+    stored = run.options.get("migration_files", {})
+    found = load_file_digests()
+    changed = sorted(name for name, digest in stored.items() if found.get(name) != digest)
+    changed += sorted(name for name in found if name not in stored)
+    if changed and not accept:
+        shown = ", ".join(changed[:5]) + (f" and {len(changed) - 5} more" if changed[5:] else "")
+        raise ResumeRefused(
+            f"Migration files changed since run {run.id} was opened: {shown}.",
+            hint="Restore them, accept them with --accept-changed-migrations, "
+            "or start a new run without --resume.",
+        )
+
+
+def _refuse_moved(run: Run, target: Target, survey: Survey) -> None:
+    if target.identity and survey.identity and target.identity != survey.identity:
+        raise ResumeRefused(
+            f"{target.alias} is another database than when run {run.id} was opened "
+            f"({survey.identity}, was {target.identity}).",
+            hint="Point it back, or start a new run without --resume.",
+        )
+
+
+def _refuse_locked(survey: Survey) -> None:
+    """Before anything of the run is changed: whoever holds a lock may be this very run."""
+    if survey.backend is None or survey.error is not None or survey.skip:
+        return
+    holder = survey.backend.lock_holder(survey.connection)
+    if holder is not None:
+        raise LockHeld(
+            f"{survey.alias} is locked by another run: {holder}.",
+            hint="Wait for it to end, then resume again.",
+        )
+
+
+# -- signals ------------------------------------------------------------------------------
+
+
+def _raise_interrupted(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+    raise Interrupted(signal.Signals(number).name)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Turn SIGTERM and SIGINT into `Interrupted` for the duration, in the main thread.
+
+    Outside of the main thread Python allows no handlers, and nothing is changed.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {
+        number: signal.signal(number, _raise_interrupted)
+        for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+
+
+@contextmanager
+def uninterruptible() -> Iterator[None]:
+    """Keep the same signals from breaking the few writes that end an interrupted run."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {
+        number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler if handler is not None else signal.SIG_DFL)

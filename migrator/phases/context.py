@@ -1,0 +1,83 @@
+"""What every phase gets: one alias of one run, and what is known about it so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from migrator.backends import Backend, Lock, Server
+from migrator.conf import Settings
+from migrator.core.events import Emit
+from migrator.core.options import MigratorOptions
+from migrator.exceptions import MigratorError
+from migrator.prompts import Prompter
+
+if TYPE_CHECKING:
+    from migrator.ledger import Ledger
+    from migrator.scanner import ScanResult
+
+
+class SkipTarget(Exception):  # noqa: N818  (control flow, not an error)
+    """This alias needs nothing; the argument is the reason for the report."""
+
+    @property
+    def reason(self) -> str:
+        """Why, one sentence."""
+        return str(self.args[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What a first look at an alias found, before the run is opened.
+
+    Attributes:
+        alias: The alias.
+        connection: Its wrapper; connected, unless `error` or `absent`.
+        backend: Its vendor; None when the vendor is not supported.
+        server: What answers; None when nothing does.
+        identity: Which physical database; "" when nothing answers.
+        error: Why nothing answers.
+        skip: Why the alias needs nothing; "" when it does.
+    """
+
+    alias: str
+    connection: BaseDatabaseWrapper
+    backend: Backend | None = None
+    server: Server | None = None
+    identity: str = ""
+    error: MigratorError | None = None
+    skip: str = ""
+
+
+@dataclass(slots=True)
+class Context:
+    """One alias in one run. Phases read it, and leave their result where the next one looks."""
+
+    survey: Survey
+    settings: Settings
+    options: MigratorOptions
+    emit: Emit
+    prompter: Prompter
+    ledger: Ledger
+    backend: Backend
+    lock: Lock | None = None
+    scan: ScanResult | None = None
+    applied: int = 0
+    decisions: list[str] = field(default_factory=list)
+
+    @property
+    def alias(self) -> str:
+        """The alias."""
+        return self.survey.alias
+
+    @property
+    def connection(self) -> BaseDatabaseWrapper:
+        """Its connection."""
+        return self.survey.connection
+
+    @property
+    def read_only(self) -> bool:
+        """Whether this run may not write to the target."""
+        return self.options.check or self.options.dry_run

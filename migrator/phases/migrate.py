@@ -1,0 +1,157 @@
+"""repaired → migrated: the plan, applied by the crash-safe executor, with Django's signals.
+
+What surrounds the executor follows `django.core.management.commands.migrate` of Django 5.2
+step by step: pre_migrate with the recorded state, run_syncdb, the plan, the re-rendering of
+models of apps without migrations, post_migrate with the final state. The signals go out also
+when there is nothing to apply, so that a receiver that failed last time runs now.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from django.apps import apps
+from django.core.management.commands.migrate import Command as MigrateCommand
+from django.core.management.sql import emit_post_migrate_signal, emit_pre_migrate_signal
+from django.db.migrations.migration import Migration
+from django.db.migrations.state import ModelState, ProjectState
+
+from migrator.core.effects import MigrationKey
+from migrator.core.events import Event, MigratingStarted, MigrationApplied
+from migrator.exceptions import MigrationFailed, MigratorError
+from migrator.executor import CrashSafeExecutor
+from migrator.phases.context import Context
+from migrator.scanner import companion_detector, effect_probe
+
+
+def run(context: Context) -> None:
+    """Apply what is pending.
+
+    Raises:
+        MigrationFailed, LockLost, DecisionNeeded, Diverged
+    """
+    scan = context.scan
+    assert scan is not None  # noqa: S101  (the machine allows no other order)
+
+    def emit(event: Event) -> None:
+        if isinstance(event, MigrationApplied):
+            context.applied += 1
+        context.emit(event)
+
+    executor = CrashSafeExecutor(
+        context.connection,
+        alias=context.alias,
+        journal=context.ledger,
+        emit=emit,
+        lock=context.lock,
+        probe=effect_probe(context.connection, context.backend),
+        detect=companion_detector(context.connection, context.backend),
+        assume_applied=frozenset(context.options.assume_applied),
+    )
+    plan = _plan(executor, context.options.apps)
+    run_syncdb = context.options.run_syncdb and bool(executor.loader.unmigrated_apps)
+    if plan:
+        context.emit(MigratingStarted(context.alias, len(plan)))
+    before = executor._create_project_state(with_applied_migrations=True)
+    apps_before = before.apps
+    _journaled(
+        context,
+        "pre_migrate",
+        lambda: emit_pre_migrate_signal(
+            max(context.options.verbosity - 1, 0),
+            context.options.interactive,
+            context.alias,
+            apps=apps_before,
+            plan=plan,
+        ),
+    )
+    if run_syncdb:
+        _journaled(context, "run_syncdb", lambda: _sync_apps(context, executor))
+    after: ProjectState = executor.migrate(
+        _targets(executor, context.options.apps),
+        plan=plan,
+        state=before.clone(),
+        fake_initial=context.options.fake_initial and bool(plan),
+    )
+    after.clear_delayed_apps_cache()
+    apps_after = after.apps
+    _render_unmigrated(apps_after)
+    _journaled(
+        context,
+        "post_migrate",
+        lambda: emit_post_migrate_signal(
+            max(context.options.verbosity - 1, 0),
+            context.options.interactive,
+            context.alias,
+            apps=apps_after,
+            plan=plan,
+        ),
+    )
+    context.ledger.update(
+        leaves_after=[str(MigrationKey(*node)) for node in _recorded_leaves(executor)]
+    )
+
+
+def _targets(executor: CrashSafeExecutor, labels: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Leaf nodes of the graph, of these apps or of all."""
+    leaves: list[tuple[str, str]] = executor.loader.graph.leaf_nodes()
+    return [node for node in leaves if not labels or node[0] in labels]
+
+
+def _plan(executor: CrashSafeExecutor, labels: tuple[str, ...]) -> list[tuple[Migration, bool]]:
+    plan: list[tuple[Migration, bool]] = executor.migration_plan(_targets(executor, labels))
+    return plan
+
+
+def _recorded_leaves(executor: CrashSafeExecutor) -> list[tuple[str, str]]:
+    """The newest recorded nodes: recorded, with no recorded child in the same app."""
+    graph = executor.loader.graph
+    recorded = {key for key in executor.recorder.applied_migrations() if key in graph.nodes}
+    return sorted(
+        key
+        for key in recorded
+        if not any(
+            child.key in recorded and child.key[0] == key[0]
+            for child in graph.node_map[key].children
+        )
+    )
+
+
+def _journaled(context: Context, name: str, work: Callable[[], object]) -> None:
+    """A step of its own in the journal, so that a receiver that fails is named."""
+    attempt = context.ledger.attempts("signal", name) + 1
+    context.ledger.intent("signal", name, attempt)
+    began = time.monotonic()
+    try:
+        work()
+    except MigratorError:
+        raise
+    except Exception as error:
+        context.ledger.failed("signal", name, attempt, payload={"error": str(error)})
+        raise MigrationFailed(
+            f"A {name} receiver failed on {context.alias}: "
+            f"{type(error).__name__}: {str(error).partition(chr(10))[0]}",
+            hint="Its migrations are applied and recorded. Mend the receiver, then resume.",
+        ) from error
+    context.ledger.done("signal", name, attempt, time.monotonic() - began)
+
+
+def _sync_apps(context: Context, executor: CrashSafeExecutor) -> None:
+    command = MigrateCommand()
+    command.verbosity = 0
+    command.interactive = context.options.interactive
+    command.sync_apps(context.connection, executor.loader.unmigrated_apps)
+
+
+def _render_unmigrated(rendered: object) -> None:
+    """Re-render models of apps without migrations, now with their relations."""
+    with rendered.bulk_update():  # type: ignore[attr-defined]
+        keys = []
+        for state in rendered.real_models:  # type: ignore[attr-defined]
+            key = state.app_label, state.name_lower
+            keys.append(key)
+            rendered.unregister_model(*key)  # type: ignore[attr-defined]
+    rendered.render_multiple(  # type: ignore[attr-defined]
+        [ModelState.from_model(apps.get_model(*key)) for key in keys]
+    )
