@@ -48,6 +48,18 @@ django.setup()
 _numbers = itertools.count(1)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test with the servers that its fixtures may start (`-m postgresql`)."""
+    for item in items:
+        names = set(getattr(item, "fixturenames", ()))
+        if names & {"postgres", "postgres_database"}:
+            item.add_marker("postgresql")
+        if names & {"mysql", "mysql_database"}:
+            item.add_marker("mysql")
+        if "create_database" in names and "database" not in names:
+            item.add_marker("postgresql")
+
+
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test depends on, or writes to, the journal or settings of whoever runs it."""
