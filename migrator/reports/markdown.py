@@ -21,6 +21,8 @@ from migrator.reports.text import (
 
 # An underscore within a word is only a letter to GitHub.
 _MARKUP = re.compile(r"[\\`*\[\]<>|#~]|(?<!\w)_|_(?!\w)")
+# A table takes every bar as the end of a cell, also within a code span.
+_PIPE = re.compile(r"(?<!\\)\|")
 
 
 class MarkdownReportFormatter:
@@ -156,7 +158,7 @@ def prose(text: str) -> str:
 
 def code(text: str) -> str:
     """A code span that holds any text, also within a table."""
-    flat = " ".join(printable(text).split()).replace("|", "\\|")
+    flat = " ".join(printable(text).split())
     if not flat:
         return ""
     ticks = "`" * (max((len(run) for run in re.findall("`+", flat)), default=0) + 1)
@@ -178,4 +180,4 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]
     yield "| " + " | ".join(header) + " |"
     yield "|" + " --- |" * len(header)
     for row in rows:
-        yield "| " + " | ".join(row) + " |"
+        yield "| " + " | ".join(_PIPE.sub(r"\|", cell) for cell in row) + " |"
