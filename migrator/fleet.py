@@ -119,7 +119,7 @@ class Fleet:
         with self._journal() as journal, interruptible():
             run = self._find(journal, prefix)
             if run is None:
-                return self._builder.report()
+                return self._builder.build()
             unfinished = [t for t in journal.targets(run.id) if not _finished(t)]
             self._options = _resumed_options(run, self._options)
             _refuse_unknown_aliases(run, unfinished)
@@ -207,17 +207,17 @@ class Fleet:
         except KeyboardInterrupt:
             with uninterruptible():
                 self._close(journal, run, RunStatus.INTERRUPTED, ExitCode.INTERRUPTED)
-            return self._builder.report()
+            return self._builder.build()
         except JournalError as error:
             self._emit(
                 RunNotice(f"The journal failed, nothing more was done: {error.message}", error.hint)
             )
             self._emit(RunClosed(run.id, "failed", int(ExitCode.FAILED), _now()))
-            return self._builder.report()
+            return self._builder.build()
         code = self._exit_code()
         reached = all(result.reached for result in self._results.values())
         self._close(journal, run, RunStatus.COMPLETE if reached else RunStatus.FAILED, code)
-        return self._builder.report()
+        return self._builder.build()
 
     def _passes(self, journal: Journal, run: Run, surveys: Sequence[Survey]) -> None:
         """Each alias in order; those that failed once more, while others make progress."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from migrator.scanner import ScanResult
 
 
-class SkipTarget(Exception):  # noqa: N818  (control flow, not an error)
+class SkipTarget(Exception):
     """This alias needs nothing; the argument is the reason for the report."""
 
     @property

@@ -65,7 +65,7 @@ def mark_duplicates(surveys: Iterable[Survey]) -> tuple[Survey, ...]:
                 if mirror
                 else f"another name of the database that {first} covers"
             )
-            survey = Survey(  # noqa: PLW2901
+            survey = Survey(
                 survey.alias,
                 survey.connection,
                 survey.backend,

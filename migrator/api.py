@@ -1,0 +1,81 @@
+"""The Python API: what the commands do, for programs.
+
+    from migrator import Migrator, MigratorOptions
+    report = Migrator(options=MigratorOptions(repair=True)).migrate_all()
+    if not report.all_clean:
+        …
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from migrator.core.events import Emit
+from migrator.core.options import MigratorOptions
+from migrator.fleet import Fleet
+from migrator.progress import MigratorLogger
+from migrator.prompts import Prompter
+from migrator.reports.document import Report
+
+
+class Migrator:
+    """Runs the lifecycle on the databases of the configured Django project."""
+
+    def __init__(
+        self,
+        options: MigratorOptions | None = None,
+        log: MigratorLogger | None = None,
+        *,
+        prompter: Prompter | None = None,
+        listeners: tuple[Emit, ...] = (),
+    ) -> None:
+        """Prepare; nothing is touched yet.
+
+        Args:
+            options: What to do; the defaults are those of `manage.py migrate_all`.
+            log: Reads the event stream and writes lines; None writes nothing.
+            prompter: Who answers questions; by default nobody, so that a decision that would
+                need asking fails with DecisionNeeded.
+            listeners: Further readers of the event stream.
+        """
+        self._options = options or MigratorOptions()
+        self._prompter = prompter
+        self._listeners: tuple[Emit, ...] = ((log,) if log else ()) + listeners
+
+    def migrate_all(self) -> Report:
+        """Take every alias through the lifecycle.
+
+        Returns:
+            The report; failures of single aliases are in it.
+
+        Raises:
+            MigratorError: Nothing was begun: a usage error, or makemigrations failed.
+            journal.JournalError: The journal cannot be used, so nothing was done.
+        """
+        return self._fleet(self._options).run()
+
+    def check(self) -> Report:
+        """Guards and scan only; writes nothing to any target.
+
+        Returns:
+            The report, with the drift of each alias.
+        """
+        return self._fleet(replace(self._options, check=True, dry_run=False, repair=False)).run()
+
+    def resume(self, run_id: str | None = None) -> Report:
+        """Continue an interrupted or failed run.
+
+        Args:
+            run_id: Its id or a unique prefix; None for the newest that can be continued.
+
+        Returns:
+            The report of the continuation.
+
+        Raises:
+            NothingToResume, ResumeRefused: Nothing was touched.
+            journal.UnknownRun, journal.AmbiguousRun: No such run, or more than one.
+        """
+        return self._fleet(self._options).resume(run_id)
+
+    def _fleet(self, options: MigratorOptions) -> Fleet:
+        return Fleet(options, listeners=self._listeners, prompter=self._prompter)

@@ -1,0 +1,180 @@
+"""What the two commands share: options in, a report out, an exit code at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from argparse import ArgumentParser
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn, TextIO
+
+from journal import JournalError
+from migrator.api import Migrator
+from migrator.core.options import MigratorOptions
+from migrator.exceptions import ExitCode, MigratorError, UsageError, exit_code_of
+from migrator.progress import progress_for
+from migrator.prompts import InteractivePrompter, Prompter
+from migrator.reports import render
+from migrator.reports.document import Report
+
+FORMATS = ("text", "markdown", "json")
+
+
+def add_run_arguments(parser: ArgumentParser) -> None:
+    """The options that every kind of run takes."""
+    parser.add_argument(
+        "--repair", action="store_true", help="Repair drift first, then migrate."
+    )
+    parser.add_argument(
+        "--database",
+        action="append",
+        default=[],
+        metavar="ALIAS",
+        dest="databases",
+        help="Only this alias (repeatable).",
+    )
+    parser.add_argument(
+        "--non-interactive",
+        "--noinput",
+        "--no-input",
+        action="store_false",
+        dest="interactive",
+        help="Never ask; a decision that would need asking fails with exit 3.",
+    )
+    parser.add_argument(
+        "--skip-makemigrations",
+        action="store_true",
+        help="Leave model changes that no migration holds alone.",
+    )
+    parser.add_argument(
+        "--assume-applied",
+        action="append",
+        default=[],
+        metavar="APP.NAME",
+        help="Vouch for a migration whose effect cannot be observed (repeatable).",
+    )
+    parser.add_argument(
+        "--format", choices=FORMATS, default="text", help="How to write the report."
+    )
+    parser.add_argument(
+        "--output", metavar="FILE", help="Write the report there instead of to standard output."
+    )
+
+
+def run_and_exit(
+    work: Callable[[Migrator], Report],
+    options: MigratorOptions,
+    *,
+    format: str,
+    output: str | None,
+    stdout: TextIO,
+    stderr: TextIO,
+    color: bool | None = None,
+) -> None:
+    """Run, write the report, and leave with the right exit code.
+
+    While it runs, whatever migrations print goes to standard error when standard output is to
+    hold a document.
+
+    Args:
+        work: What to do with the migrator.
+        options: What was asked for.
+        format: One of FORMATS.
+        output: File for the report; None for standard output.
+        stdout, stderr: Where a person reads.
+        color: Whether to colour; None: when it is a terminal.
+
+    Raises:
+        SystemExit: With the exit code, unless it is 0.
+    """
+    document = format != "text"
+    stream = stderr if document and output is None else stdout
+    target = _open_output(output, stderr)
+    prompter: Prompter = InteractivePrompter() if options.interactive else Prompter()
+    log = progress_for(stream, verbosity=options.verbosity, color=color)
+    migrator = Migrator(options, prompter=prompter, listeners=(log,))
+    quiet = contextlib.redirect_stdout(sys.stderr) if document else contextlib.nullcontext()
+    try:
+        with log, quiet:
+            report = work(migrator)
+    except (MigratorError, JournalError, KeyboardInterrupt) as error:
+        fail(error, stderr)
+    text = render(report, format, color=color, terminal=target is None and _is_terminal(stdout))
+    if target is None:
+        _write(stdout, text)
+    else:
+        target.write_text(text if text.endswith("\n") else text + "\n", encoding="utf-8")
+    if report.exit_code:
+        sys.exit(int(report.exit_code))
+
+
+def fail(error: BaseException, stderr: TextIO) -> NoReturn:
+    """Say what happened and what to do next, in two lines, and leave."""
+    message = getattr(error, "message", "") or str(error) or "Interrupted."
+    _write(stderr, f"Error: {message}")
+    if hint := getattr(error, "hint", ""):
+        _write(stderr, f"  {hint}")
+    sys.exit(int(exit_code_of(error)))
+
+
+def refuse_contradictions(options: dict[str, Any]) -> None:
+    """Options that exclude one another.
+
+    Raises:
+        UsageError
+    """
+    chosen = [
+        flag
+        for flag, given in (
+            ("--check", options.get("check")),
+            ("--dry-run", options.get("dry_run")),
+            ("--resume", options.get("resume") is not None),
+        )
+        if given
+    ]
+    if len(chosen) > 1:
+        raise UsageError(f"{' and '.join(chosen)} exclude one another.", hint="Use one of them.")
+    if options.get("check") and options.get("repair"):
+        raise UsageError(
+            "--check changes nothing, so it cannot --repair.", hint="Use one of them."
+        )
+    if options.get("fail_on_pending") and not options.get("check"):
+        raise UsageError("--fail-on-pending goes with --check.", hint="Add --check.")
+    if options.get("resume") is not None and options.get("databases"):
+        raise UsageError(
+            "--resume continues a run with the databases it was opened for.",
+            hint="Leave --database out.",
+        )
+
+
+def _open_output(output: str | None, stderr: TextIO) -> Path | None:
+    """Refuse a file that cannot be written before anything is done to a database."""
+    if output is None:
+        return None
+    path = Path(output)
+    try:
+        with path.open("a", encoding="utf-8"):
+            pass
+    except OSError as error:
+        fail(
+            UsageError(
+                f"The report cannot be written to {output}: {error.strerror}.",
+                hint="Choose another --output.",
+            ),
+            stderr,
+        )
+    return path
+
+
+def _is_terminal(stream: Any) -> bool:
+    return bool(getattr(stream, "isatty", lambda: False)())
+
+
+def _write(stream: Any, text: str) -> None:
+    """To a stream or to Django's OutputWrapper; a closed pipe ends quietly."""
+    try:
+        stream.write(text if text.endswith("\n") else text + "\n")
+        stream.flush()
+    except BrokenPipeError:
+        sys.exit(int(ExitCode.FAILED))
