@@ -1,0 +1,17 @@
+-- Columns by position. A collation counts only where it is not its type's own.
+SELECT
+    a.attrelid::bigint AS relation,
+    a.attname::text AS name,
+    format_type(a.atttypid, a.atttypmod) AS type,
+    NOT a.attnotnull AS nullable,
+    pg_get_expr(d.adbin, d.adrelid) AS expression,
+    a.attidentity::text AS identity,
+    a.attgenerated::text AS generated,
+    CASE WHEN a.attcollation <> 0 AND a.attcollation <> t.typcollation
+         THEN l.collname::text ELSE '' END AS collation
+FROM pg_attribute AS a
+JOIN pg_type AS t ON t.oid = a.atttypid
+LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+LEFT JOIN pg_collation AS l ON l.oid = a.attcollation
+WHERE a.attrelid = ANY (%(tables)s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attrelid, a.attnum
