@@ -21,6 +21,8 @@ import click
 
 import journal
 from journal import Journal, JournalError, Run, RunStatus, Target
+from journal.scrub import scrub_text
+from migrator.core.wording import printable, spell_count
 from migrator.exceptions import (
     ConfigurationError,
     DecisionNeeded,
@@ -42,7 +44,6 @@ _META = "migrator."
 _SETTINGS_IN_MANAGE = re.compile(
     r"""DJANGO_SETTINGS_MODULE["']\s*(?:,|\]\s*=)\s*["'](?P<module>[\w.]+)["']"""
 )
-_PASSWORD_IN_URL = re.compile(r"(?P<user>://[^\s:/@]*):[^\s/@]*(?:@[^\s/@]*)*@")
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -156,7 +157,7 @@ def list_runs(style: str, limit: int | None) -> int:
     return ExitCode.CLEAN
 
 
-@journal_group.command()
+@journal_group.command(short_help="Show one run, step by step.")
 @journal_options
 @click.argument("run", required=False)
 @format_option("text", "markdown", "json")
@@ -168,7 +169,7 @@ def show(run: str | None, style: str) -> int:
     return ExitCode.CLEAN
 
 
-@journal_group.command()
+@journal_group.command(short_help="Exit 1 while a run is incomplete.")
 @journal_options
 @format_option("text", "markdown", "json")
 def check(style: str) -> int:
@@ -179,7 +180,7 @@ def check(style: str) -> int:
     return ExitCode.FAILED if runs else ExitCode.CLEAN
 
 
-@journal_group.command()
+@journal_group.command(short_help="Prove that nothing was altered.")
 @journal_options
 @click.argument("run", required=False)
 @format_option("text", "markdown", "json")
@@ -202,7 +203,7 @@ def verify(run: str | None, style: str) -> int:
     return ExitCode.FAILED if breaks else ExitCode.CLEAN
 
 
-@journal_group.command()
+@journal_group.command(short_help="Write all runs, or one, as JSON.")
 @journal_options
 @click.argument("run", required=False)
 @format_option("jsonl", "json")
@@ -222,11 +223,11 @@ def export(run: str | None, style: str, output: Path | None) -> int:
             for piece in pieces:
                 write(piece)
     if output:
-        click.echo(f"{len(runs)} {'run' if len(runs) == 1 else 'runs'} in {output}.", err=True)
+        click.echo(f"{spell_count(len(runs), 'run')} in {output}.", err=True)
     return ExitCode.CLEAN
 
 
-@journal_group.command()
+@journal_group.command(short_help="Remove old runs.")
 @journal_options
 @click.option("--before", metavar="DATE", help="Runs opened before this day or time (UTC).")
 @click.option("--keep", type=click.IntRange(min=0), metavar="N", help="All but the newest N runs.")
@@ -244,9 +245,11 @@ def prune(before: str | None, keep: int | None, yes: bool) -> int:
         if not doomed:
             click.echo("Nothing to remove.")
             return ExitCode.CLEAN
-        _confirm_prune(doomed, source.location, yes=yes)
+        if not yes and not _confirm_prune(doomed, source.location):
+            click.echo("Nothing was removed.")
+            return ExitCode.CLEAN
         removed = source.prune(before=moment, keep=keep)
-    click.echo(f"{len(removed)} {'run' if len(removed) == 1 else 'runs'} removed.")
+    click.echo(f"{spell_count(len(removed), 'run')} removed.")
     return ExitCode.CLEAN
 
 
@@ -447,17 +450,14 @@ def _prunable(source: Journal, before: datetime | None, keep: int | None) -> lis
     ]
 
 
-def _confirm_prune(doomed: Sequence[Run], location: str, *, yes: bool) -> None:
-    if yes:
-        return
-    count = f"{len(doomed)} {'run' if len(doomed) == 1 else 'runs'}"
+def _confirm_prune(doomed: Sequence[Run], location: str) -> bool:
+    count = spell_count(len(doomed), "run")
     if not sys.stdin.isatty():
         raise DecisionNeeded(
             f"{count} would be removed from {location}.", hint="Give --yes to remove them."
         )
     span = f"opened {doomed[-1].opened_at:%Y-%m-%d} to {doomed[0].opened_at:%Y-%m-%d}"
-    if not click.confirm(f"Remove {count} ({span}) from {location}?", err=True):
-        raise DecisionNeeded("Nothing was removed.")
+    return click.confirm(f"Remove {count} ({span}) from {location}?", err=True)
 
 
 # -- output and errors ------------------------------------------------------------------------
@@ -528,9 +528,9 @@ def _complain(error: BaseException) -> None:
     if not isinstance(error, MigratorError | JournalError):
         message = f"{type(error).__name__}: {message}" if message else type(error).__name__
     hint = getattr(error, "hint", "")
-    click.echo(_PASSWORD_IN_URL.sub(r"\g<user>:***@", f"Error: {message}"), err=True)
+    click.echo(f"Error: {scrub_text(printable(message))}", err=True)
     if hint:
-        click.echo(_PASSWORD_IN_URL.sub(r"\g<user>:***@", hint), err=True)
+        click.echo(scrub_text(printable(hint)), err=True)
     if not isinstance(error, MigratorError | JournalError):
         click.echo("MIGRATOR_DEBUG=1 shows where it comes from.", err=True)
 
