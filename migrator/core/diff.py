@@ -1,0 +1,452 @@
+"""The one comparator: drift, verification, snapshots, rollback checks and schema diffs.
+
+`diff(expected, live)` compares by meaning. Names of constraints and indexes changed between
+versions of Django and are cut by servers, a unique constraint and a unique index serve
+alike, serial and identity are both healthy: none of that is a change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+from migrator.core.comparison import (
+    HARMLESS,
+    columns_by_name,
+    compare_columns,
+    compare_references,
+    covers,
+    fold,
+    fold_key,
+    folded,
+    same_check,
+    same_expression,
+    same_index,
+    same_reference,
+    unique_columns,
+)
+from migrator.core.incidents import ObjectRef
+from migrator.core.schema import (
+    Check,
+    Column,
+    Exclusion,
+    ForeignKey,
+    Index,
+    PrimaryKey,
+    Schema,
+    Table,
+    Trigger,
+    Unique,
+)
+
+Thing: TypeAlias = (
+    Table | Column | PrimaryKey | Unique | ForeignKey | Check | Exclusion | Index | Trigger
+)
+
+
+class ChangeKind(StrEnum):
+    """How live and expected differ."""
+
+    MISSING = "missing"
+    EXTRA = "extra"
+    DIFFERENT = "different"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One difference.
+
+    Attributes:
+        kind: See ChangeKind.
+        ref: Which object; its table is keyed as the expected side does, where it has it.
+        expected: The object that should be there; None for an extra one.
+        live: The object that is there; None for a missing one.
+        attributes: What differs, for a different one.
+        harmless: Nobody is hurt: a wider column, a view where a table is expected.
+    """
+
+    kind: ChangeKind
+    ref: ObjectRef
+    expected: Thing | None = None
+    live: Thing | None = None
+    attributes: tuple[str, ...] = ()
+    harmless: bool = False
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns that the object stands on; empty for a table."""
+        names: set[str] = set()
+        for thing in (self.expected, self.live):
+            if isinstance(thing, Column):
+                names.add(thing.name)
+            elif isinstance(thing, PrimaryKey | Unique | ForeignKey | Check | Index):
+                names.update(name for name in thing.columns if name)
+        return frozenset(names)
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """All differences of two schemas, by table, then kind and name of the object."""
+
+    items: tuple[Change, ...] = ()
+
+    def __iter__(self) -> Iterator[Change]:
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __bool__(self) -> bool:
+        """Whether anything differs that is not harmless."""
+        return any(not change.harmless for change in self.items)
+
+    @property
+    def missing(self) -> tuple[Change, ...]:
+        """What is expected and not there."""
+        return tuple(c for c in self.items if c.kind is ChangeKind.MISSING)
+
+    @property
+    def extra(self) -> tuple[Change, ...]:
+        """What is there and not expected."""
+        return tuple(c for c in self.items if c.kind is ChangeKind.EXTRA)
+
+    @property
+    def different(self) -> tuple[Change, ...]:
+        """What is there and not as expected."""
+        return tuple(c for c in self.items if c.kind is ChangeKind.DIFFERENT)
+
+    def by_table(self) -> dict[str, tuple[Change, ...]]:
+        """The changes of each table, by its key."""
+        found: dict[str, list[Change]] = {}
+        for change in self.items:
+            found.setdefault(change.ref.table, []).append(change)
+        return {table: tuple(items) for table, items in found.items()}
+
+    def find(self, ref: ObjectRef) -> Change | None:
+        """The change of one object, or None."""
+        return next((change for change in self.items if change.ref == ref), None)
+
+
+def diff(
+    expected: Schema,
+    live: Schema,
+    *,
+    exact: bool = False,
+    lenient_tables: frozenset[str] = frozenset(),
+) -> Changes:
+    """Compare a live schema with what is expected.
+
+    Args:
+        expected: What should be there.
+        live: What is there.
+        exact: The expectation was itself read from a server (a snapshot, a replay), so that
+            what it does not state is not there. False: it comes from migration state.
+        lenient_tables: With `exact`, the tables that come from state all the same.
+
+    Returns:
+        The differences; empty (and false) when live is what is expected.
+    """
+    vendor = live.vendor or expected.vendor
+    found = {fold_key(vendor, key): key for key in live.tables}
+    views = {fold_key(vendor, key) for key in live.views}
+    unreadable = {fold_key(vendor, key) for key in live.unreadable}
+    changes: list[Change] = []
+    known: set[str] = set()
+    for key, table in expected.tables.items():
+        folded_key = fold_key(vendor, key)
+        known.add(folded_key)
+        ref = ObjectRef("table", key, key)
+        if folded_key in unreadable:
+            continue
+        if folded_key in found:
+            changes += diff_tables(
+                table,
+                live.tables[found[folded_key]],
+                vendor=vendor,
+                exact=exact and key not in lenient_tables,
+            )
+        elif folded_key in views:
+            changes.append(Change(ChangeKind.DIFFERENT, ref, table, None, ("kind",), harmless=True))
+        else:
+            changes.append(Change(ChangeKind.MISSING, ref, table))
+    changes += [
+        Change(ChangeKind.EXTRA, ObjectRef("table", key, key), live=live.tables[key])
+        for folded_key, key in found.items()
+        if folded_key not in known
+    ]
+    return Changes(tuple(sorted(changes, key=_order)))
+
+
+def diff_tables(
+    expected: Table, live: Table, *, vendor: str, exact: bool = False
+) -> tuple[Change, ...]:
+    """Compare two tables; their names are not compared.
+
+    Args:
+        expected: What should be there; its key is the one that changes are reported under.
+        live: What is there.
+        vendor: Django's vendor name.
+        exact: See `diff`.
+    """
+    comparison = _TableComparison(expected, live, vendor, exact)
+    return tuple(comparison.changes())
+
+
+_KINDS = (
+    "table",
+    "column",
+    "primary key",
+    "unique",
+    "foreign key",
+    "check",
+    "exclusion",
+    "index",
+    "trigger",
+)
+
+
+def _order(change: Change) -> tuple[str, int, str, str]:
+    ref = change.ref
+    return (ref.table, _KINDS.index(ref.kind), ref.name, change.kind.value)
+
+
+@dataclass(frozen=True, slots=True)
+class _TableComparison:
+    expected: Table
+    live: Table
+    vendor: str
+    exact: bool
+
+    def changes(self) -> Iterator[Change]:
+        yield from self._columns()
+        yield from self._primary_key()
+        yield from self._uniques()
+        yield from self._foreign_keys()
+        yield from self._checks()
+        yield from self._exclusions()
+        yield from self._indexes()
+        yield from self._triggers()
+
+    def _missing(self, kind: str, thing: Thing) -> Change:
+        return Change(ChangeKind.MISSING, self._ref(kind, thing), expected=thing)
+
+    def _extra(self, kind: str, thing: Thing) -> Change:
+        return Change(ChangeKind.EXTRA, self._ref(kind, thing), live=thing)
+
+    def _different(
+        self, kind: str, expected: Thing, live: Thing, attributes: tuple[str, ...]
+    ) -> Change:
+        return Change(
+            ChangeKind.DIFFERENT,
+            # What is only invalid is found under the name that it has in the database.
+            self._ref(kind, live if attributes == ("valid",) else expected),
+            expected,
+            live,
+            attributes,
+            harmless=set(attributes) <= HARMLESS,
+        )
+
+    def _ref(self, kind: str, thing: Thing) -> ObjectRef:
+        name = thing.name or "(" + ", ".join(getattr(thing, "columns", ())) + ")"
+        return ObjectRef(kind, self.expected.key, name)
+
+    def _columns(self) -> Iterator[Change]:
+        wanted = columns_by_name(self.vendor, self.expected)
+        found = columns_by_name(self.vendor, self.live)
+        for name, column in wanted.items():
+            if name not in found:
+                yield self._missing("column", column)
+                continue
+            attributes = compare_columns(column, found[name], exact=self.exact)
+            if attributes:
+                yield self._different("column", column, found[name], attributes)
+        for name, column in found.items():
+            if name not in wanted:
+                yield self._extra("column", column)
+
+    def _primary_key(self) -> Iterator[Change]:
+        wanted, found = self.expected.primary_key, self.live.primary_key
+        if wanted is None:
+            if found is not None and self.exact:
+                yield self._extra("primary key", found)
+        elif found is None:
+            yield self._missing("primary key", wanted)
+        elif folded(self.vendor, wanted.columns) != folded(self.vendor, found.columns):
+            yield self._different("primary key", wanted, found, ("columns",))
+
+    def _uniques(self) -> Iterator[Change]:
+        """Unique constraints and plain unique indexes together: they serve alike."""
+        wanted = _unique_things(self.expected)
+        found = _unique_things(self.live)
+        wanted_sets = [self._unique_set(item) for item in wanted]
+        if self.expected.primary_key:
+            wanted_sets.append(self._unique_set(self.expected.primary_key))
+        for item in wanted:
+            yield from self._unique(item, found)
+        for other in found:
+            if self._unique_set(other) not in wanted_sets:
+                yield self._extra(_unique_kind(other), other)
+
+    def _unique(self, item: Unique | Index, found: list[Unique | Index]) -> Iterator[Change]:
+        columns = self._unique_set(item)
+        key = self.live.primary_key
+        if key and self._unique_set(key) == columns:
+            return
+        same = [other for other in found if self._unique_set(other) == columns]
+        valid = [other for other in same if not isinstance(other, Index) or other.valid]
+        if not same:
+            yield self._missing(_unique_kind(item), item)
+        elif not valid:
+            yield self._different(_unique_kind(item), item, same[0], ("valid",))
+        else:
+            differing = [_compare_uniques(item, other, self.vendor) for other in valid]
+            if all(differing):
+                yield self._different(_unique_kind(item), item, valid[0], differing[0])
+
+    def _unique_set(self, item: Unique | Index | PrimaryKey) -> frozenset[str] | None:
+        return unique_columns(self.vendor, item)
+
+    def _foreign_keys(self) -> Iterator[Change]:
+        for key in self.expected.foreign_keys:
+            same = [f for f in self.live.foreign_keys if same_reference(self.vendor, key, f)]
+            if not same:
+                yield self._missing("foreign key", key)
+                continue
+            differing = [
+                compare_references(self.vendor, key, other, exact=self.exact) for other in same
+            ]
+            if all(differing):
+                yield self._different("foreign key", key, same[0], differing[0])
+        for other in self.live.foreign_keys:
+            if not any(same_reference(self.vendor, k, other) for k in self.expected.foreign_keys):
+                yield self._extra("foreign key", other)
+
+    def _checks(self) -> Iterator[Change]:
+        for check in self.expected.checks:
+            same = [c for c in self.live.checks if same_check(self.vendor, check, c)]
+            if not same:
+                yield self._missing("check", check)
+                continue
+            differing = [_compare_checks(check, other) for other in same]
+            if all(differing):
+                yield self._different("check", check, same[0], differing[0])
+        for other in self.live.checks:
+            if not any(same_check(self.vendor, check, other) for check in self.expected.checks):
+                yield self._extra("check", other)
+
+    def _exclusions(self) -> Iterator[Change]:
+        wanted, found = self.expected.exclusions, self.live.exclusions
+        for item in wanted:
+            if not any(self._same_exclusion(item, other) for other in found):
+                yield self._missing("exclusion", item)
+        for other in found:
+            if not any(self._same_exclusion(item, other) for item in wanted):
+                yield self._extra("exclusion", other)
+
+    def _same_exclusion(self, expected: Exclusion, live: Exclusion) -> bool:
+        if fold(self.vendor, expected.name) == fold(self.vendor, live.name):
+            return not self.exact or same_expression(expected.definition, live.definition)
+        return bool(expected.definition) and same_expression(expected.definition, live.definition)
+
+    def _indexes(self) -> Iterator[Change]:
+        wanted = [i for i in self.expected.indexes if unique_columns(self.vendor, i) is None]
+        found = [i for i in self.live.indexes if unique_columns(self.vendor, i) is None]
+        for index in wanted:
+            yield from self._index(index, found)
+        for other in found:
+            if not self._serves_any(other, wanted):
+                yield self._extra("index", other)
+
+    def _index(self, index: Index, found: list[Index]) -> Iterator[Change]:
+        same = [i for i in found if same_index(self.vendor, index, i, exact=self.exact)]
+        if any(other.valid for other in same):
+            return
+        if any(covers(self.vendor, item, index) for item in _keeping_unique(self.live)):
+            return
+        if same:
+            yield self._different("index", index, same[0], ("valid",))
+            return
+        name = fold(self.vendor, index.name)
+        namesake = next((i for i in found if name and fold(self.vendor, i.name) == name), None)
+        if namesake:
+            yield self._different("index", index, namesake, _compare_indexes(index, namesake))
+        else:
+            yield self._missing("index", index)
+
+    def _serves_any(self, live: Index, wanted: list[Index]) -> bool:
+        """Whether a live index answers to an expected one, or doubles an expected unique."""
+        names = {fold(self.vendor, index.name) for index in wanted}
+        return (
+            any(same_index(self.vendor, index, live, exact=self.exact) for index in wanted)
+            or any(covers(self.vendor, item, live) for item in _keeping_unique(self.expected))
+            or fold(self.vendor, live.name) in names
+        )
+
+    def _triggers(self) -> Iterator[Change]:
+        # State knows nothing of triggers: only an exact expectation speaks of them.
+        if not self.exact:
+            return
+        wanted = {trigger.name: trigger for trigger in self.expected.triggers}
+        found = {trigger.name: trigger for trigger in self.live.triggers}
+        for name, trigger in wanted.items():
+            other = found.get(name)
+            if other is None:
+                yield self._missing("trigger", trigger)
+                continue
+            attributes = []
+            if trigger.enabled != other.enabled:
+                attributes.append("enabled")
+            if trigger.definition != other.definition:
+                attributes.append("definition")
+            if attributes:
+                yield self._different("trigger", trigger, other, tuple(attributes))
+        for name, trigger in found.items():
+            if name not in wanted:
+                yield self._extra("trigger", trigger)
+
+
+def _unique_things(table: Table) -> list[Unique | Index]:
+    return [*table.uniques, *(i for i in table.indexes if unique_columns("", i) is not None)]
+
+
+def _keeping_unique(table: Table) -> Iterable[Unique | Index | PrimaryKey]:
+    key = (table.primary_key,) if table.primary_key else ()
+    return [*_unique_things(table), *key]
+
+
+def _unique_kind(item: Unique | Index) -> str:
+    return "unique" if isinstance(item, Unique) else "index"
+
+
+def _compare_uniques(
+    expected: Unique | Index, live: Unique | Index, vendor: str
+) -> tuple[str, ...]:
+    differing: list[str] = []
+    deferrable = isinstance(expected, Unique) and expected.deferrable
+    if vendor == "postgresql" and deferrable != (isinstance(live, Unique) and live.deferrable):
+        differing.append("deferrable")
+    if expected.nulls_distinct != live.nulls_distinct:
+        differing.append("nulls distinct")
+    return tuple(differing)
+
+
+def _compare_checks(expected: Check, live: Check) -> tuple[str, ...]:
+    differing: list[str] = []
+    if not same_expression(expected.expression, live.expression):
+        differing.append("expression")
+    if expected.valid and not live.valid:
+        differing.append("valid")
+    return tuple(differing)
+
+
+def _compare_indexes(expected: Index, live: Index) -> tuple[str, ...]:
+    pairs = {
+        "columns": (expected.columns, live.columns),
+        "unique": (expected.unique, live.unique),
+        "method": (expected.method.lower(), live.method.lower()),
+        "condition": (bool(expected.condition), bool(live.condition)),
+        "include": (set(expected.include), set(live.include)),
+    }
+    return tuple(name for name, (one, two) in pairs.items() if one != two) or ("definition",)
