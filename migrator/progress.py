@@ -13,7 +13,16 @@ from collections.abc import Iterator
 from typing import Any, Self, TextIO
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.progress_bar import ProgressBar
 from rich.table import Column
 from rich.text import Text
 
@@ -47,6 +56,7 @@ class MigratorLogger:
         self._lock = threading.Lock()
         self._width = 0
         self._position: dict[str, tuple[int, int]] = {}
+        self._repaired: set[str] = set()
         self._broken = False
 
     def __call__(self, event: ev.Event) -> None:
@@ -55,6 +65,8 @@ class MigratorLogger:
             self._width = max((len(alias) for alias in event.aliases), default=0)
         elif isinstance(event, ev.MigrationStarted):
             self._position[event.alias] = event.position, event.total
+        elif isinstance(event, ev.RepairApplied):
+            self._repaired.add(event.alias)
         if self.verbosity > 0:
             for line in self.lines(event):
                 self._write(line)
@@ -100,7 +112,9 @@ class MigratorLogger:
             case ev.TransitionFinished(_, trigger, dest, seconds):
                 # A scan says more by itself; a failure has a line of its own.
                 silent = trigger in {"scan", "fail", "resume"} and self.verbosity < 2
-                return [] if silent else [f"{dest}  {spell_seconds(seconds)}"]
+                idle = trigger == "repair" and event.alias not in self._repaired
+                word = "nothing to repair" if idle else dest
+                return [] if silent else [f"{word}  {spell_seconds(seconds)}"]
             case ev.RepairPlanned(_, actions):
                 return [f"repair planned: {spell_count(len(actions), 'step')}"]
             case ev.RepairApplied(_, description, sql, seconds):
@@ -112,7 +126,8 @@ class MigratorLogger:
                 return [self._applied_line(event)]
             case ev.MigrationFailed(_, migration, attempt, error):
                 again = f" (attempt {attempt})" if attempt > 1 else ""
-                return [f"{self._counter(event.alias)}{migration} failed{again}: {error}"]
+                first = error.strip().partition("\n")[0]  # the alias's own failure says the rest
+                return [f"{self._counter(event.alias)}{migration} failed{again}: {first}"]
             case ev.Warned(_, message, hint):
                 return [f"warning: {message}", *_indented([hint] if hint else [])]
             case ev.AliasFailed(_, _, message, hint):
@@ -268,14 +283,14 @@ class RichProgress(MigratorLogger):
                 self.close()
             case ev.TransitionStarted(alias, trigger):
                 if trigger not in {"fail", "resume"}:
-                    self._show(alias, _DOING.get(trigger, trigger), completed=0, total=None)
+                    self._show(alias, _DOING.get(trigger, trigger), done=0, of=0)
             case ev.MigratingStarted(alias, total):
-                self._show(alias, "migrating", completed=0, total=total)
+                self._show(alias, "migrating", done=0, of=total)
             case ev.MigrationStarted(alias, migration, _, position, total):
-                self._show(alias, str(migration), completed=position - 1, total=total)
+                self._show(alias, str(migration), done=position - 1, of=total)
             case ev.MigrationApplied(alias) if alias in self._position:
                 position, total = self._position[alias]
-                self._show(alias, None, completed=position, total=total)
+                self._show(alias, None, done=position, of=total)
             case ev.OperationApplied(alias, migration, _, description):
                 self._show(alias, f"{migration}: {description}")
             case ev.AliasFinished(alias) | ev.AliasFailed(alias) | ev.TargetSkipped(alias):
@@ -293,26 +308,23 @@ class RichProgress(MigratorLogger):
         task = self._tasks.get(alias)
         if task is None:
             self._tasks[alias] = self._live.add_task(
-                printable(alias), **{"total": None, "doing": "", **changes}
+                f"{printable(alias):<{self._width}}",
+                total=None,
+                **{"of": 0, "done": 0, "doing": "", **changes},
             )
         else:
-            if changes.get("total", 0) is None:
-                # rich takes None for "as it was"; a step without a count needs a new line.
-                self._live.reset(task)
-                self._live.tasks[self._live.task_ids.index(task)].total = None
-                changes.pop("total")
             self._live.update(task, **changes)
 
     def _display(self) -> Progress:
         return Progress(
             SpinnerColumn(style="dim"),
             TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=24, style="dim", complete_style="green", pulse_style="dim"),
+            _CountedBar(),
             _CountColumn(),
             TextColumn(
                 "{task.fields[doing]}", markup=False, table_column=Column(no_wrap=True, ratio=1)
             ),
-            TimeElapsedColumn(),
+            _QuietTime(),
             console=self._console,
             transient=True,
             refresh_per_second=8,
@@ -324,14 +336,56 @@ class RichProgress(MigratorLogger):
         )
 
 
-class _CountColumn(TextColumn):
+class _CountedBar(ProgressColumn):
+    """A bar where something is counted, else nothing: no animation for its own sake.
+
+    Counts are fields of the task, not its `total`: rich stops the clock of a task that reaches
+    its total, and an alias goes on after its last migration.
+    """
+
+    def render(self, task: Task) -> ProgressBar | Text:
+        if not task.fields["of"]:
+            return Text()
+        return ProgressBar(
+            total=task.fields["of"],
+            completed=task.fields["done"],
+            width=24,
+            complete_style="green",
+            finished_style="green",
+        )
+
+
+class _CountColumn(ProgressColumn):
     """ "12/34" where something is counted, else nothing."""
 
-    def __init__(self) -> None:
-        super().__init__("", markup=False)
+    def render(self, task: Task) -> Text:
+        counted = task.fields["of"]
+        return Text(f"{task.fields['done']}/{counted}" if counted else "")
 
-    def render(self, task: Any) -> Text:
-        return Text(f"{int(task.completed)}/{int(task.total)}" if task.total else "")
+
+class _QuietTime(TimeElapsedColumn):
+    """How long the alias has been at work."""
+
+    def render(self, task: Task) -> Text:
+        text = super().render(task)
+        text.style = "dim"
+        return text
+
+
+def progress_for(stream: Any, *, verbosity: int = 1, color: bool | None = None) -> MigratorLogger:
+    """The display that suits a stream: live on a terminal, lines everywhere else.
+
+    Args:
+        stream: Where to write; Django's OutputWrapper is taken off, since it ends every write
+            with a line end.
+        verbosity: As `MigratorLogger`.
+        color: False for no colours; None for what the terminal can.
+    """
+    bare: TextIO = getattr(stream, "_out", stream)
+    if not _is_terminal(bare):
+        return MigratorLogger(bare, verbosity=verbosity)
+    console = Console(file=bare, highlight=False, no_color=True if color is False else None)
+    return RichProgress(bare, verbosity=verbosity, console=console)
 
 
 def _scan_line(event: ev.ScanFinished) -> str:

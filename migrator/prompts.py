@@ -22,6 +22,9 @@ ACKNOWLEDGEMENT = "I understand"
 Action = tuple[str, tuple[str, ...]]
 """What would be done, and its SQL."""
 
+_REPAIR_NOW = "--non-interactive"
+"""What carries a planned repair out without a question."""
+
 Pause = Callable[[], AbstractContextManager[Any]]
 
 
@@ -46,24 +49,21 @@ class Prompter:
     def __init__(self, granted: Collection[str] = ()) -> None:
         self.granted = frozenset(granted)
 
-    def confirm_repair(self, alias: str, actions: Sequence[Action], *, flag: str) -> bool:
-        """Whether to carry out a repair.
+    def confirm_repair(
+        self, alias: str, actions: Sequence[Action], notes: Sequence[str] = ()
+    ) -> None:
+        """Let a repair go on. Only asked for when --repair was given, which decides it already
+        where nobody can be asked; a person sees the plan first and may still decline.
 
         Args:
             alias: The database.
             actions: Everything that would be done, in order.
-            flag: The flag that gives this decision.
-
-        Returns:
-            True to go on; False when a person declined.
+            notes: What else should be known before: data that is gone, what stays undone.
 
         Raises:
-            DecisionNeeded: Nobody can be asked, and the flag was not given.
+            DecisionNeeded: A person declined.
             Interrupted: Ctrl-C at the question.
         """
-        if flag in self.granted:
-            return True
-        return self._ask_repair(alias, actions, flag)
 
     def confirm(self, question: str, *, flag: str, default: bool = False) -> bool:
         """A yes or no.
@@ -118,9 +118,6 @@ class Prompter:
 
     # -- what InteractivePrompter does otherwise ---------------------------------
 
-    def _ask_repair(self, alias: str, actions: Sequence[Action], flag: str) -> bool:
-        raise _needed(f"{alias} needs {spell_count(len(actions), 'repair')}.", flag)
-
     def _ask(self, question: str, flag: str, default: bool) -> bool:  # noqa: ARG002
         raise _needed(question, flag)
 
@@ -132,14 +129,14 @@ class Prompter:
 
 
 class InteractivePrompter(Prompter):
-    """Asks on the terminal.
+    """Asks on the terminal; where there is none, it answers as `Prompter` does.
 
     Args:
         granted: As `Prompter`: what was said on the command line is not asked again.
-        pause: Puts a live display aside while a question stands (`progress.pause`).
+        pause: Puts a live display aside while a question stands (`MigratorLogger.pause`).
         stream: Where plans and warnings are shown; standard error by default.
-        terminal: Further arguments of every question (prompt_toolkit's `input` and `output`),
-            for tests.
+        terminal: Further arguments of every question (prompt_toolkit's `input` and `output`):
+            ask there instead of on the terminal of this process.
     """
 
     def __init__(
@@ -155,16 +152,34 @@ class InteractivePrompter(Prompter):
         self._stream = stream
         self._terminal = terminal or {}
 
-    def _ask_repair(self, alias: str, actions: Sequence[Action], flag: str) -> bool:
+    @property
+    def can_ask(self) -> bool:
+        """Whether there is anybody to ask: both ends of a terminal."""
+        return bool(self._terminal) or (_is_terminal(sys.stdin) and _is_terminal(sys.stdout))
+
+    def confirm_repair(
+        self, alias: str, actions: Sequence[Action], notes: Sequence[str] = ()
+    ) -> None:
+        """Show the plan with its SQL, and ask whether to carry it out."""
+        if not self.can_ask or _REPAIR_NOW in self.granted:
+            return
         with self._pause():
-            self._show(f"The repair of {alias}, {spell_count(len(actions), 'step')}:")
+            self._show(f"Repair of {alias}, {spell_count(len(actions), 'step')}:")
             for number, (description, sql) in enumerate(actions, 1):
                 self._show(f"  {number}. {description}")
                 for line in "\n".join(sql).splitlines():
                     self._show(f"       {line}")
-            return self._ask("Carry it out?", flag, False)
+            for note in notes:
+                self._show(f"  note: {note}")
+            if not self._ask("Carry it out?", _REPAIR_NOW, False):
+                raise DecisionNeeded(
+                    f"The repair of {alias} was declined; nothing was changed.",
+                    hint="Run it again to look at the plan once more.",
+                )
 
     def _ask(self, question: str, flag: str, default: bool) -> bool:
+        if not self.can_ask:
+            return super()._ask(question, flag, default)
         import questionary
 
         return bool(
@@ -178,6 +193,8 @@ class InteractivePrompter(Prompter):
         )
 
     def _ask_choice(self, question: str, choices: Sequence[Choice], flag: str) -> str:
+        if not self.can_ask:
+            return super()._ask_choice(question, choices, flag)
         import questionary
 
         entries = [
@@ -197,6 +214,8 @@ class InteractivePrompter(Prompter):
         )
 
     def _ask_words(self, warning: str, flag: str) -> bool:
+        if not self.can_ask:
+            return super()._ask_words(warning, flag)
         import questionary
 
         with self._pause():
@@ -225,22 +244,11 @@ class InteractivePrompter(Prompter):
         stream.flush()
 
 
-def prompter_for(
-    interactive: bool, granted: Collection[str] = (), *, pause: Pause = contextlib.nullcontext
-) -> Prompter:
-    """The prompter that suits this process.
-
-    Args:
-        interactive: Whether the caller allows questions at all.
-        granted: Flags that were given.
-        pause: As `InteractivePrompter`.
-
-    Returns:
-        One that asks where that is allowed and both ends of the terminal are there.
-    """
-    if interactive and all(s is not None and s.isatty() for s in (sys.stdin, sys.stdout)):
-        return InteractivePrompter(granted, pause=pause)
-    return Prompter(granted)
+def _is_terminal(stream: TextIO | None) -> bool:
+    try:
+        return stream is not None and stream.isatty()
+    except ValueError:  # closed
+        return False
 
 
 def _needed(what: str, flag: str) -> DecisionNeeded:
