@@ -1,0 +1,353 @@
+"""A table as Django would make it for one model class, as data.
+
+Left out in this version, since state cannot spell it as the server would: the text of
+expressions. A default, generated column, check, condition, index expression or exclusion is
+stated as being there, with `UNSTATED` (or "", where the comparison takes that for unknown) in
+place of its text. The checks that fields bring along by themselves (`>= 0` of the positive
+integers, JSON validity) and comments and tablespaces are not stated at all. Names of constraints
+are Django's where Django gives them; those that the server would make up are empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models.constraints import BaseConstraint, Deferrable, UniqueConstraint
+
+from migrator.backends import backend_for
+from migrator.core.schema import (
+    Check,
+    Column,
+    Exclusion,
+    ForeignKey,
+    Index,
+    IndexKey,
+    PrimaryKey,
+    Table,
+    Unique,
+    split_key,
+    table_key,
+)
+
+UNSTATED = "…"
+"""An expression that is there, and whose text is not known."""
+
+_AUTO_SUFFIXES = {"postgresql": "by default", "mysql": "auto_increment", "sqlite": "rowid"}
+_AUTO_TYPES = frozenset({"AutoField", "BigAutoField", "SmallAutoField"})
+_METHODS = frozenset({"btree", "hash", "gin", "gist", "spgist", "brin", "bloom"})
+_PATTERN_OPS = {"varchar": "varchar_pattern_ops", "text": "text_pattern_ops"}
+_LIMIT_BYTES = {"postgresql": 63}
+
+
+class TableBuilder:
+    """Turns model classes into tables for one database; asks the database nothing.
+
+    On MySQL and MariaDB, Django's own features ask the server once per connection which of the
+    two it is.
+    """
+
+    def __init__(
+        self,
+        connection: BaseDatabaseWrapper,
+        link: Callable[[Any, type[models.Model]], Any | None],
+    ) -> None:
+        """Remember where types come from.
+
+        Args:
+            connection: Of the database concerned.
+            link: Resolves a foreign key and returns the field that it refers to, or None when
+                there is no such model in the state.
+        """
+        self.connection = connection
+        self.vendor = connection.vendor
+        self._backend = backend_for(connection.vendor)
+        self._editor: Any = connection.schema_editor(collect_sql=True)  # for names alone
+        self._link = link
+        self._types: dict[str, str] = {}
+
+    def build(self, model: type[models.Model], state_options: dict[str, Any]) -> Table:
+        """The table of a model.
+
+        Args:
+            model: A class rendered from state.
+            state_options: Its options in the state, for `index_together`.
+        """
+        opts = model._meta
+        schema, name = split_key(opts.db_table)
+        columns: list[Column] = []
+        foreign_keys: list[ForeignKey] = []
+        uniques: list[Unique] = []
+        indexes: list[Index] = []
+        fields: list[Any] = list(opts.local_fields)
+        for field in fields:
+            target = self._link(field, model) if is_foreign_key(field) else None
+            column = self._column(field, linked=target is not None)
+            if column is None:
+                continue
+            columns.append(column)
+            if target is not None and field.db_constraint and self._supports_foreign_keys:
+                foreign_keys.append(self._foreign_key(model, field, target))
+            if field.unique and not field.primary_key:
+                uniques.append(Unique(name="", columns=(column.name,)))
+            indexes.extend(self._field_indexes(model, field, linked=target is not None))
+        uniques.extend(self._together_unique(model, names) for names in opts.unique_together)
+        indexes.extend(
+            self._together_index(model, names)
+            for names in state_options.get("index_together") or ()
+        )
+        indexes.extend(self._meta_indexes(model))
+        checks: list[Check] = []
+        exclusions: list[Exclusion] = []
+        for constraint in opts.constraints:
+            made = self._constraint(model, constraint)
+            kind: dict[type, list[Any]] = {
+                Unique: uniques,
+                Index: indexes,
+                Check: checks,
+                Exclusion: exclusions,
+            }
+            if made is not None:
+                kind[type(made)].append(made)
+        return Table(
+            name=self._cut(name),
+            schema=schema,
+            model=opts.label_lower,
+            columns=tuple(columns),
+            primary_key=self._primary_key(model),
+            uniques=_sorted(uniques),
+            foreign_keys=_sorted(foreign_keys),
+            checks=_sorted(checks),
+            exclusions=_sorted(exclusions),
+            indexes=_sorted(indexes),
+        )
+
+    def key(self, model: type[models.Model]) -> str:
+        """The key of a model's table."""
+        schema, name = split_key(model._meta.db_table)
+        return table_key(schema, self._cut(name))
+
+    def type_of(self, field: Any) -> tuple[str, str]:
+        """The (canonical type, collation) of a field; foreign keys must be linked."""
+        parameters = field.db_parameters(connection=self.connection)
+        return self._canonical(parameters["type"]), parameters.get("collation") or ""
+
+    # -- columns -----------------------------------------------------------------
+
+    def _column(self, field: Any, *, linked: bool) -> Column | None:
+        if is_foreign_key(field) and not linked:
+            # It points to a model that the state does not have: the type cannot be known.
+            return Column(name=self._cut(field.column), type="", nullable=field.null)
+        parameters = field.db_parameters(connection=self.connection)
+        if field.column is None or parameters["type"] is None:
+            return None
+        generated = bool(field.generated)
+        return Column(
+            name=self._cut(field.column),
+            type=self._canonical(parameters["type"]),
+            nullable=generated or (field.null and not field.primary_key),
+            default=UNSTATED if field.has_db_default() else None,
+            identity=self._identity(field, parameters["type"]),
+            generated=UNSTATED if generated else None,
+            stored=generated and bool(field.db_persist),
+            collation=parameters.get("collation") or "",
+        )
+
+    def _canonical(self, db_type: str | None) -> str:
+        if db_type is None:
+            return ""
+        known = self._types.get(db_type)
+        if known is None:
+            bare = db_type.removesuffix(" AUTO_INCREMENT")  # part of Django's MySQL types
+            known = self._types[db_type] = self._backend.canonical_type(self.connection, bare)
+        return known
+
+    def _identity(self, field: Any, db_type: str) -> str:
+        if field.get_internal_type() in _AUTO_TYPES and not field.generated:
+            return _AUTO_SUFFIXES[self.vendor]
+        return "serial" if "serial" in db_type.lower() and self.vendor == "postgresql" else ""
+
+    # -- keys and constraints ------------------------------------------------------
+
+    def _primary_key(self, model: type[models.Model]) -> PrimaryKey | None:
+        pk: Any = model._meta.pk
+        if pk is None:
+            return None
+        columns = getattr(pk, "columns", None) or (pk.column,)
+        return PrimaryKey(name="", columns=tuple(map(self._cut, columns)))
+
+    @property
+    def _supports_foreign_keys(self) -> bool:
+        return self.vendor != "mysql" or bool(self.connection.features.supports_foreign_keys)
+
+    def _foreign_key(self, model: type[models.Model], field: Any, target: Any) -> ForeignKey:
+        deferred = self.vendor in {"postgresql", "sqlite"}
+        name = ""
+        if self.vendor != "sqlite":
+            suffix = f"_fk_{split_key(target.model._meta.db_table)[1]}_{target.column}"
+            name = self._editor._create_index_name(model._meta.db_table, [field.column], suffix)
+        return ForeignKey(
+            name=name,
+            columns=(self._cut(field.column),),
+            to_table=self.key(target.model),
+            to_columns=(self._cut(target.column),),
+            deferrable=deferred,
+            initially_deferred=deferred,
+        )
+
+    def _together_unique(self, model: type[models.Model], names: Iterable[str]) -> Unique:
+        columns = self._columns(model, names)
+        name = self._editor._create_index_name(model._meta.db_table, columns, "_uniq")
+        return Unique(name=name, columns=tuple(columns))
+
+    def _constraint(
+        self, model: type[models.Model], constraint: BaseConstraint
+    ) -> Unique | Index | Check | Exclusion | None:
+        if isinstance(constraint, UniqueConstraint):
+            return self._unique_constraint(model, constraint)
+        if isinstance(constraint, models.CheckConstraint):
+            supported = self.connection.features.supports_table_check_constraints
+            return Check(name=constraint.name, expression="") if supported else None
+        if type(constraint).__name__ == "ExclusionConstraint" and self.vendor == "postgresql":
+            return Exclusion(name=constraint.name, definition="")
+        return None  # somebody's own kind of constraint: nothing can be said about it
+
+    def _unique_constraint(
+        self, model: type[models.Model], constraint: Any
+    ) -> Unique | Index | None:
+        supported = self._editor._unique_supported(
+            condition=constraint.condition,
+            deferrable=constraint.deferrable,
+            include=constraint.include,
+            expressions=constraint.expressions,
+            nulls_distinct=constraint.nulls_distinct,
+        )
+        if not supported:
+            return None
+        columns = tuple(self._columns(model, constraint.fields))
+        nulls_distinct = constraint.nulls_distinct is not False
+        plain = not (
+            constraint.condition
+            or constraint.include
+            or constraint.opclasses
+            or constraint.expressions
+        )
+        if plain:
+            return Unique(
+                name=constraint.name,
+                columns=columns,
+                deferrable=constraint.deferrable is not None,
+                initially_deferred=constraint.deferrable == Deferrable.DEFERRED,
+                nulls_distinct=nulls_distinct,
+            )
+        return Index(
+            name=constraint.name,
+            keys=self._keys(columns, constraint.expressions, opclasses=constraint.opclasses),
+            unique=True,
+            condition=UNSTATED if constraint.condition else "",
+            include=tuple(self._columns(model, constraint.include or ())),
+            nulls_distinct=nulls_distinct,
+        )
+
+    # -- indexes -------------------------------------------------------------------
+
+    def _field_indexes(
+        self, model: type[models.Model], field: Any, *, linked: bool
+    ) -> Iterator[Index]:
+        table, column = model._meta.db_table, self._cut(field.column)
+        if field.db_index and not field.unique and self._indexable(field):
+            name = self._editor._create_index_name(table, [field.column])
+            yield Index(name=name, keys=(IndexKey(column=column),))
+        if not (field.db_index or field.unique) or self.vendor != "postgresql":
+            return
+        if is_foreign_key(field) and not linked:
+            return
+        # PostgreSQL: a second index for LIKE, see _create_like_index_sql.
+        db_type = field.db_type(connection=self.connection) or ""
+        collated = field.db_parameters(connection=self.connection).get("collation")
+        for prefix, opclass in _PATTERN_OPS.items():
+            if db_type.startswith(prefix) and "[" not in db_type and not collated:
+                name = self._editor._create_index_name(table, [field.column], suffix="_like")
+                yield Index(name=name, keys=(IndexKey(column=column, opclass=opclass),))
+
+    def _indexable(self, field: Any) -> bool:
+        """MySQL indexes a foreign key by itself, and cannot index TEXT, BLOB and JSON."""
+        if self.vendor != "mysql":
+            return True
+        if is_foreign_key(field) and field.db_constraint:
+            return False
+        return not self._editor._is_limited_data_type(field)
+
+    def _together_index(self, model: type[models.Model], names: Iterable[str]) -> Index:
+        columns = self._columns(model, names)
+        name = self._editor._create_index_name(model._meta.db_table, columns, "_idx")
+        return Index(name=name, keys=self._keys(columns))
+
+    def _meta_indexes(self, model: type[models.Model]) -> Iterator[Index]:
+        features = self.connection.features
+        for index in model._meta.indexes:
+            if index.expressions and not features.supports_expression_indexes:
+                continue
+            names = [name for name, _ in index.fields_orders]
+            ordered = features.supports_index_column_ordering
+            suffix = str(getattr(index, "suffix", ""))
+            native = self.vendor == "postgresql" and suffix in _METHODS
+            yield Index(
+                name=index.name,
+                keys=self._keys(
+                    self._columns(model, names),
+                    index.expressions,
+                    orders=[order if ordered else "" for _, order in index.fields_orders],
+                    opclasses=index.opclasses if self.vendor == "postgresql" else (),
+                ),
+                method=suffix if native else "btree",
+                condition=UNSTATED
+                if index.condition is not None and features.supports_partial_indexes
+                else "",
+                include=tuple(self._columns(model, index.include))
+                if features.supports_covering_indexes
+                else (),
+            )
+
+    def _keys(
+        self,
+        columns: Iterable[str],
+        expressions: Iterable[Any] = (),
+        *,
+        orders: Iterable[str] = (),
+        opclasses: Iterable[str] = (),
+    ) -> tuple[IndexKey, ...]:
+        expressions = tuple(expressions)
+        if expressions:
+            return tuple(IndexKey(expression=UNSTATED) for _ in expressions)
+        columns, orders, opclasses = list(columns), list(orders), list(opclasses)
+        orders += [""] * (len(columns) - len(orders))
+        opclasses += [""] * (len(columns) - len(opclasses))
+        return tuple(
+            IndexKey(column=column, descending=order == "DESC", opclass=opclass)
+            for column, order, opclass in zip(columns, orders, opclasses, strict=True)
+        )
+
+    # -- names ---------------------------------------------------------------------
+
+    def _columns(self, model: type[models.Model], names: Iterable[str]) -> list[str]:
+        fields: list[Any] = [model._meta.get_field(name) for name in names]
+        return [self._cut(field.column) for field in fields]
+
+    def _cut(self, name: str) -> str:
+        """PostgreSQL cuts names silently, by bytes (NAMEDATALEN - 1)."""
+        limit = _LIMIT_BYTES.get(self.vendor)
+        if limit is None or len(name) <= limit // 4:
+            return name
+        return name.encode()[:limit].decode(errors="ignore")
+
+
+def is_foreign_key(field: Any) -> bool:
+    """Whether the field is a column whose type is another field's."""
+    return isinstance(field, models.ForeignKey)
+
+
+def _sorted(items: list[Any]) -> tuple[Any, ...]:
+    return tuple(sorted(items, key=lambda item: (item.name, getattr(item, "columns", ()))))
