@@ -1,0 +1,443 @@
+"""Django's MigrationExecutor, with the rows in the same transaction as what they record.
+
+Stock Django writes the row of a migration after the commit wherever the schema editor has
+deferred SQL (most foreign keys), always when unapplying, and the rows of a squash one by one: a
+process that is killed in between leaves a database that the next `migrate` cannot go on with.
+Here deferred SQL, rows and DDL are committed together; the resulting schema is the same, byte
+for byte, since the same statements run in the same order.
+
+The journal's intent is written before the transaction begins and its outcome after the commit.
+The row is the truth; `reconcile_with` holds the two against each other when a run is resumed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import sys
+import time
+import traceback
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from django.db import DatabaseError, InterfaceError, OperationalError
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations import Migration
+from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.state import ProjectState
+from django.db.transaction import atomic
+
+from journal import JournalError
+from migrator.backends import Lock
+from migrator.core import events
+from migrator.core.effects import MigrationKey
+from migrator.exceptions import LockHeld, LockLost, MigrationFailed, MigratorError
+from migrator.executor.ports import ExecutionJournal, JournalEntry, Kind, NullExecutionJournal
+from migrator.executor.probe import Probe, SchemaProbe
+from migrator.executor.reconciliation import Reconciliation, reconcile
+from migrator.executor.statements import first_line, run_deferred
+from migrator.executor.stepwise import Assumptions, StepwiseRun
+
+# Django 6.0 records a squash of squashes recursively, and its own row right after.
+_RECORDS_RECURSIVELY = "forward" in inspect.signature(MigrationExecutor.record_migration).parameters
+
+
+def checksum(migration: Migration) -> str:
+    """SHA-256 of a migration's source file, hexadecimal.
+
+    Args:
+        migration: As loaded.
+
+    Returns:
+        "" when it has no source that can be read (made in memory, compiled only).
+    """
+    module = sys.modules.get(type(migration).__module__)
+    path = getattr(module, "__file__", None)
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest() if path else ""
+    except OSError:
+        return ""
+
+
+def _ignore(event: events.Event) -> None:
+    """The default of `emit`."""
+
+
+@dataclass(slots=True)
+class _Outcome:
+    how: str
+
+
+class CrashSafeExecutor(MigrationExecutor):
+    """A MigrationExecutor that can be killed anywhere and goes on where it was."""
+
+    def __init__(
+        self,
+        connection: BaseDatabaseWrapper,
+        progress_callback: Callable[..., Any] | None = None,
+        *,
+        alias: str = "",
+        journal: ExecutionJournal | None = None,
+        emit: events.Emit | None = None,
+        lock: Lock | None = None,
+        detect: Callable[[Migration], bool] | None = None,
+        probe: Probe | None = None,
+        assume_applied: Collection[str] = (),
+        assume_not_applied: Collection[str] = (),
+    ) -> None:
+        """Load the migrations.
+
+        Args:
+            connection: The connection that runs the DDL (and holds the lock).
+            progress_callback: As Django's.
+            alias: What messages and events call it; by default the connection's own alias.
+            journal: Where intents and outcomes go; nowhere by default.
+            emit: Where events go; nowhere by default.
+            lock: Checked before each migration; None: nobody else is expected.
+            detect: True for a pending migration whose effect a companion has already made; it
+                is recorded without being run.
+            probe: Tells whether an operation's effect is live; by default SchemaProbe.
+            assume_applied: "app.name" or "app.name:index": operations of it that are in doubt
+                count as done.
+            assume_not_applied: The same, they are run again.
+        """
+        super().__init__(connection, progress_callback)
+        self.alias = alias or connection.alias
+        self.journal: ExecutionJournal = journal or NullExecutionJournal()
+        self.emit: events.Emit = emit or _ignore
+        self.lock = lock
+        self.detect = detect
+        self.probe: Probe = probe or SchemaProbe(connection)
+        self.assumptions = Assumptions(tuple(assume_applied), tuple(assume_not_applied))
+        self._position = 0
+        self._total = 0
+        self._rows: set[tuple[str, str]] = set(self.loader.applied_migrations or ())
+
+    # -- before -----------------------------------------------------------------
+
+    def reconcile_with(self, entries: Iterable[JournalEntry]) -> Reconciliation:
+        """Settle what an interrupted run left open: journal and announce what was committed.
+
+        Args:
+            entries: The run's entries for this alias.
+
+        Returns:
+            What was settled and what will be attempted again.
+
+        Raises:
+            Diverged: The journal says committed, the rows say no.
+        """
+        replaces = {key: list(squash.replaces) for key, squash in self.loader.replacements.items()}
+        recorded = self.recorder.applied_migrations()
+        found = reconcile(entries, recorded.keys(), replaces=replaces)
+        found.raise_if_diverged(self.alias)
+        for settled in found.reconciled:
+            payload = {"direction": settled.direction}
+            name = str(settled.migration)
+            self.journal.reconciled(Kind.MIGRATION, name, settled.attempt, payload)
+            self.emit(
+                events.MigrationApplied(
+                    self.alias,
+                    settled.migration,
+                    seconds=0.0,
+                    attempt=settled.attempt,
+                    how="reconciled",
+                )
+            )
+        return found
+
+    def _migrate_all_forwards(self, state: Any, plan: Any, *args: Any, **kwargs: Any) -> Any:
+        self._position, self._total = 0, len(plan)
+        return super()._migrate_all_forwards(state, plan, *args, **kwargs)  # type: ignore[misc]
+
+    def _migrate_all_backwards(self, plan: Any, *args: Any, **kwargs: Any) -> Any:
+        self._position, self._total = 0, len(plan)
+        return super()._migrate_all_backwards(plan, *args, **kwargs)  # type: ignore[misc]
+
+    # -- one migration ------------------------------------------------------------
+
+    def apply_migration(
+        self,
+        state: ProjectState,
+        migration: Migration,
+        fake: bool = False,
+        fake_initial: bool = False,
+    ) -> ProjectState:
+        """Run a migration forwards.
+
+        Args:
+            state: Before it.
+            migration: What to run.
+            fake: Record it without running it.
+            fake_initial: The same when it is initial and its tables exist.
+
+        Returns:
+            The state after it.
+
+        Raises:
+            MigrationFailed: It raised; the cause is kept.
+            LockLost: Somebody else may have been at work in between.
+            DecisionNeeded: An operation is in doubt and nothing can tell.
+        """
+        self._report("apply_start", migration, fake)
+        self._ensure_lock(migration)
+        with self._journaled(migration, "forwards", "faked" if fake else "applied") as outcome:
+            if not fake and fake_initial:
+                fake, state = self.detect_soft_applied(state, migration)
+                outcome.how = "faked" if fake else "applied"
+            if not fake and self.detect is not None and self.detect(migration):
+                # Unlike `migrate --fake`, what follows runs, and needs the state.
+                state = migration.mutate_state(state, preserve=False)
+                fake, outcome.how = True, "companion"
+            if fake:
+                with atomic(self.connection.alias):
+                    self._record(migration)
+            elif self._is_transactional(migration):
+                with self._editing(atomic=True) as editor:
+                    state = migration.apply(state, editor)
+                    run_deferred(editor)
+                    self._record(migration)
+            else:
+                with self._editing(atomic=migration.atomic) as editor:
+                    state = self._stepwise(migration).apply(state, editor)
+        self._report("apply_success", migration, fake)
+        return state
+
+    def unapply_migration(
+        self, state: ProjectState, migration: Migration, fake: bool = False
+    ) -> ProjectState:
+        """Run a migration backwards.
+
+        Args:
+            state: Before it was applied.
+            migration: What to undo.
+            fake: Forget it without undoing it.
+
+        Returns:
+            The state before it.
+
+        Raises:
+            MigrationFailed: It raised; the cause is kept.
+            LockLost: Somebody else may have been at work in between.
+        """
+        self._report("unapply_start", migration, fake)
+        self._ensure_lock(migration)
+        how = "faked" if fake else "unapplied"
+        with self._journaled(migration, "backwards", how):
+            transactional = self._is_transactional(migration)
+            if not fake:
+                with self._editing(atomic=migration.atomic) as editor:
+                    state = migration.unapply(state, editor)
+                    if transactional:
+                        run_deferred(editor)
+                        self._record(migration, forwards=False)
+            if fake or not transactional:
+                with atomic(self.connection.alias):
+                    self._record(migration, forwards=False)
+        self._report("unapply_success", migration, fake)
+        return state
+
+    def check_replacements(self) -> None:
+        """Mark squashes applied whose replaced set is, all of them or none."""
+        with atomic(self.connection.alias):
+            super().check_replacements()
+        for key, squash in self.loader.replacements.items():
+            if self._rows.issuperset(squash.replaces):
+                self._rows.add(key)
+
+    def _is_transactional(self, migration: Migration) -> bool:
+        return migration.atomic and self.connection.features.can_rollback_ddl
+
+    def _stepwise(self, migration: Migration) -> StepwiseRun:
+        return StepwiseRun(
+            alias=self.alias,
+            connection=self.connection,
+            migration=migration,
+            journal=self.journal,
+            emit=self.emit,
+            probe=self.probe,
+            record=partial(self._record, migration),
+            assumptions=self.assumptions,
+        )
+
+    # -- rows -----------------------------------------------------------------------
+
+    def _record(self, migration: Migration, *, forwards: bool = True) -> None:
+        """Write or remove all rows of a migration: its own, and those that a squash replaces."""
+        key = (migration.app_label, migration.name)
+        record: Any = self.record_migration
+        if _RECORDS_RECURSIVELY:
+            record(*key, forwards)
+        elif forwards:
+            record(migration)
+            # Django 5.2 leaves the squash's own row to check_replacements, at the very end.
+            rows = self.recorder.migration_qs.filter(app=key[0], name=key[1])
+            if migration.replaces and not rows.exists():
+                self.recorder.record_applied(*key)
+        else:
+            for replaced in (*migration.replaces, key):
+                self.recorder.record_unapplied(*replaced)
+        ours = set(self._rows_of(key))
+        self._rows = self._rows | ours if forwards else self._rows - ours
+
+    def _rows_of(self, key: tuple[str, str]) -> Iterator[tuple[str, str]]:
+        yield key
+        migration = self.loader.disk_migrations.get(key)
+        for replaced in migration.replaces if migration else ():
+            yield from self._rows_of(replaced)
+
+    # -- the schema editor ------------------------------------------------------------
+
+    @contextmanager
+    def _editing(self, *, atomic: bool) -> Iterator[BaseDatabaseSchemaEditor]:
+        """A schema editor that never leaves a transaction open, whatever happens.
+
+        SQLite's checks the foreign keys first when it is left, and when that raises, also on the
+        way out of another error, it leaves the transaction open and hides the first error.
+        """
+        # Inside of the editor's transaction, SQLite could not create the table any more.
+        self.recorder.ensure_schema()
+        editor = self.connection.schema_editor(atomic=atomic)
+        editor.__enter__()
+        try:
+            yield editor
+        except BaseException as error:
+            try:
+                editor.__exit__(type(error), error, error.__traceback__)
+            except DatabaseError:
+                self._abandon(editor, error)
+            raise
+        try:
+            editor.__exit__(None, None, None)
+        except BaseException as error:
+            self._abandon(editor, error)
+            raise
+
+    def _abandon(self, editor: BaseDatabaseSchemaEditor, error: BaseException) -> None:
+        block: Any = getattr(editor, "atomic", None)
+        if block is not None and block in self.connection.atomic_blocks:
+            block.__exit__(type(error), error, error.__traceback__)
+        with suppress(DatabaseError):
+            self.connection.enable_constraint_checking()
+
+    # -- journal, events, errors --------------------------------------------------------
+
+    @contextmanager
+    def _journaled(self, migration: Migration, direction: str, how: str) -> Iterator[_Outcome]:
+        key = MigrationKey(migration.app_label, migration.name)
+        alias, name = self.alias, str(key)
+        number = self.journal.attempts(Kind.MIGRATION, name) + 1
+        intent = {
+            "direction": direction,
+            "checksum": checksum(migration),
+            "atomic": self._is_transactional(migration),
+            "operations": len(migration.operations),
+            "replaces": [".".join(replaced) for replaced in migration.replaces],
+        }
+        self.journal.intent(Kind.MIGRATION, name, number, intent)
+        self._position += 1
+        self.emit(events.MigrationStarted(alias, key, number, self._position, self._total))
+        outcome = _Outcome(how)
+        began = time.monotonic()
+        try:
+            yield outcome
+        except (Exception, SystemExit) as error:
+            self._failed(key, direction, number, time.monotonic() - began, error)
+            if isinstance(error, MigratorError | JournalError):
+                raise
+            raise self._failure(migration, error) from error
+        except BaseException as error:
+            self._failed(key, direction, number, time.monotonic() - began, error)
+            raise
+        seconds = time.monotonic() - began
+        done = {"direction": direction, "how": outcome.how}
+        self.journal.done(Kind.MIGRATION, name, number, seconds, done)
+        self.emit(events.MigrationApplied(alias, key, seconds, number, how=outcome.how))
+
+    def _failed(
+        self, key: MigrationKey, direction: str, number: int, seconds: float, error: BaseException
+    ) -> None:
+        interrupted = isinstance(error, KeyboardInterrupt)
+        text = "interrupted" if interrupted else first_line(error)
+        payload = {"direction": direction, "error": text, "interrupted": interrupted}
+        with suppress(Exception):  # the error at hand matters more than its journal entry
+            self.journal.failed(Kind.MIGRATION, str(key), number, seconds, payload)
+        self.emit(events.MigrationFailed(self.alias, key, number, text))
+
+    def _failure(self, migration: Migration, error: BaseException) -> MigrationFailed:
+        where = _failing_operation(migration, error)
+        message = f"Migration {migration} failed on {self.alias}{where}: {first_line(error)}"
+        if isinstance(error, OperationalError | InterfaceError) and not self._is_connected():
+            hint = (
+                "The connection was lost; whether it was committed is read from the database "
+                "when the run is resumed (--resume)."
+            )
+        elif self._is_transactional(migration):
+            hint = (
+                "Its transaction was rolled back and nothing of it was kept: "
+                "correct the cause, then go on with --resume."
+            )
+        else:
+            hint = (
+                "It runs outside of a transaction: what it finished is kept and is not done "
+                "again. Correct the cause, then go on with --resume."
+            )
+        return MigrationFailed(message, hint=hint)
+
+    def _is_connected(self) -> bool:
+        connection = self.connection
+        return connection.connection is not None and connection.is_usable()
+
+    def _report(self, action: str, migration: Migration, fake: bool) -> None:
+        if self.progress_callback:
+            self.progress_callback(action, migration, fake)
+
+    # -- the lock -----------------------------------------------------------------------
+
+    def _ensure_lock(self, migration: Migration) -> None:
+        """Hold the lock, or take it again where a migration merely closed its connection.
+
+        Raises:
+            LockLost: Somebody else has it, or had it and changed the history.
+        """
+        if self.lock is None or self._is_lock_held(self.lock):
+            return
+        alias = self.alias
+        try:
+            self.lock.acquire()
+        except LockHeld as error:
+            raise LockLost(
+                f"The lock of {alias} was lost before {migration}, and another run has it: "
+                f"{error.message}",
+                hint="Let that run finish, then go on with --resume.",
+            ) from error
+        if self._rows != set(self.recorder.applied_migrations()):
+            raise LockLost(
+                f"The lock of {alias} was lost before {migration}, and the history has been "
+                "changed by somebody else since.",
+                hint="Go on with --resume: it starts again from what is recorded now.",
+            )
+
+    def _is_lock_held(self, lock: Lock) -> bool:
+        try:
+            return lock.held()
+        except DatabaseError:
+            self.connection.close()
+            return False
+
+
+def _failing_operation(migration: Migration, error: BaseException) -> str:
+    """ " at operation 2 (description)", as far as the traceback tells; or ""."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        operation = frame.f_locals.get("operation")
+        if operation is None and (step := frame.f_locals.get("step")) is not None:
+            operation = getattr(step, "operation", None)
+        for index, candidate in enumerate(migration.operations):
+            if candidate is operation:
+                return f" at operation {index} ({operation.describe()})"
+    return ""

@@ -1,0 +1,125 @@
+"""The journal held against the rows of django_migrations, which are the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from migrator.core.effects import MigrationKey
+from migrator.exceptions import Diverged
+from migrator.executor.ports import JournalEntry, Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A migration whose outcome was lost and has been read from the database."""
+
+    migration: MigrationKey
+    attempt: int
+    direction: str = "forwards"
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciliation:
+    """What the journal and the rows say together.
+
+    Attributes:
+        reconciled: Committed, although the journal has no "done"; to be journaled as such.
+        retried: Begun and not committed: the next run makes another attempt.
+        diverged: The journal says committed, the rows say no: restored, or failed over.
+    """
+
+    reconciled: tuple[Settled, ...] = ()
+    retried: tuple[MigrationKey, ...] = ()
+    diverged: tuple[MigrationKey, ...] = ()
+
+    def raise_if_diverged(self, alias: str) -> None:
+        """Refuse to go on with a database that is not the one that the journal knows.
+
+        Raises:
+            Diverged: Naming the first such migration, and how many there are.
+        """
+        if not self.diverged:
+            return
+        more = f" (and {len(self.diverged) - 1} more)" if len(self.diverged) > 1 else ""
+        raise Diverged(
+            f"The journal says that {self.diverged[0]}{more} was committed on {alias}, "
+            "and django_migrations there says otherwise."
+        )
+
+
+def reconcile(
+    entries: Iterable[JournalEntry],
+    recorded: Collection[tuple[str, str]],
+    *,
+    replaces: Mapping[tuple[str, str], Collection[tuple[str, str]]] | None = None,
+) -> Reconciliation:
+    """Hold a run's journal against the recorded rows; the newest attempt of each counts.
+
+    A migration counts as recorded when its own row is there, when it is a squash and all that
+    it replaces is recorded, or when a recorded squash replaces it (rows of replaced migrations
+    may have been pruned).
+
+    Args:
+        entries: This run's entries for this alias, in the order of their writing; those of
+            other kinds are left aside.
+        recorded: (app, name) of each row.
+        replaces: What each squash of the project replaces.
+
+    Returns:
+        What to journal, what will be attempted again, and what contradicts.
+    """
+    squashes = {key: set(value) for key, value in (replaces or {}).items()}
+    newest: dict[str, dict[str, JournalEntry]] = {}
+    attempts: dict[str, int] = {}
+    for entry in entries:
+        if entry.kind != Kind.MIGRATION:
+            continue
+        if entry.attempt > attempts.get(entry.name, 0):
+            attempts[entry.name] = entry.attempt
+            newest[entry.name] = {}
+        if entry.attempt == attempts[entry.name]:
+            newest[entry.name][str(entry.phase)] = entry
+            for other in entry.payload.get("replaces", ()):
+                squashes.setdefault(_key(entry.name), set()).add(_key(other))
+
+    rows = {tuple(row) for row in recorded}
+    reconciled: list[Settled] = []
+    retried: list[MigrationKey] = []
+    diverged: list[MigrationKey] = []
+    for name, phases in newest.items():
+        key = _key(name)
+        direction = _direction(phases)
+        effective = _is_recorded(key, rows, squashes) == (direction == "forwards")
+        if {"done", "reconciled"} & phases.keys():
+            if not effective:
+                diverged.append(key)
+        elif effective:
+            # Also after "failed": the answer to a COMMIT can be lost with its connection.
+            reconciled.append(Settled(key, attempts[name], direction))
+        else:
+            retried.append(key)
+    return Reconciliation(tuple(reconciled), tuple(retried), tuple(diverged))
+
+
+def _key(name: str) -> MigrationKey:
+    app, _, rest = name.partition(".")
+    return MigrationKey(app, rest)
+
+
+def _direction(phases: Mapping[str, JournalEntry]) -> str:
+    said = (entry.payload.get("direction") for entry in phases.values())
+    return next((str(direction) for direction in said if direction), "forwards")
+
+
+def _is_recorded(
+    key: tuple[str, str],
+    rows: Collection[tuple[str, ...]],
+    squashes: Mapping[tuple[str, str], Collection[tuple[str, str]]],
+) -> bool:
+    replaced = squashes.get(key)
+    return (
+        key in rows
+        or (bool(replaced) and all(tuple(other) in rows for other in replaced or ()))
+        or any(squash in rows and key in others for squash, others in squashes.items())
+    )

@@ -1,0 +1,528 @@
+"""Migrations that no single transaction covers: `atomic = False`, or MySQL.
+
+Each operation has an intent and an outcome in the journal. What is in doubt after a crash is
+settled, strongest first: by the transaction's own status (PostgreSQL), by replaying the
+statements (`statements`), by the name of the index, by a probe of the live schema, by what the
+author said (`idempotent = True` on the migration) or by what the user says; else it stops.
+
+Deferred SQL (foreign keys and indexes that a CreateModel leaves for the end) stays at the end,
+since it would give another schema anywhere else: an AlterField that drops an index that does
+not exist yet, MySQL's implicit indexes. On a resume it is rebuilt by running the operations
+that are done against an editor that only collects.
+
+On a vendor with transactional DDL, Django's own schema operations get a transaction each, so
+that they are done or not done; only those that the author put outside of one on purpose (an
+index built CONCURRENTLY, code) stay outside. Where the migration ends with code that runs in a
+transaction, the rows of django_migrations are written in that same one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import DatabaseError
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations import AddIndex, Migration
+from django.db.migrations.operations.base import Operation
+from django.db.migrations.state import ProjectState
+from django.db.transaction import atomic
+
+from migrator.core import events
+from migrator.core.effects import MigrationKey
+from migrator.exceptions import DecisionNeeded, Diverged
+from migrator.executor.operations import (
+    Nature,
+    fills_nulls,
+    index_operation,
+    is_plain_dml,
+    nature_of,
+    runs_in_transaction,
+)
+from migrator.executor.ports import Attempt, ExecutionJournal, Kind, latest_attempt
+from migrator.executor.probe import Probe, Witness, inspect_index
+from migrator.executor.statements import StatementLog, first_line, run_deferred
+
+
+@dataclass(frozen=True, slots=True)
+class Assumptions:
+    """What the user vouches for: "app.name" or "app.name:index"."""
+
+    applied: Collection[str] = ()
+    not_applied: Collection[str] = ()
+
+    def about(self, migration: str, index: int) -> bool | None:
+        """True: assume applied; False: assume not; None: nothing was said."""
+        names = {migration, f"{migration}:{index}"}
+        if names & set(self.applied):
+            return True
+        return False if names & set(self.not_applied) else None
+
+
+@dataclass(slots=True)
+class _Step:
+    """One operation on its way through."""
+
+    index: int
+    operation: Operation
+    before: ProjectState
+    after: ProjectState
+    nature: Nature
+    name: str
+    last: Attempt | None
+    token: str = ""
+    began: float = 0.0
+    attempt: int = 0
+    resumed: bool = False
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether an earlier attempt may have left something."""
+        return (
+            self.last is not None
+            and not self.last.settled
+            and self.last.outcome.get("effects") is not False
+        )
+
+
+@dataclass(slots=True)
+class StepwiseRun:
+    """One migration, applied operation by operation.
+
+    Attributes:
+        alias: What messages and events call the database.
+        connection: Where.
+        migration: What.
+        journal, emit, probe, assumptions: As `CrashSafeExecutor` has them.
+        record: Writes the migration's rows; called in a transaction.
+    """
+
+    alias: str
+    connection: BaseDatabaseWrapper
+    migration: Migration
+    journal: ExecutionJournal
+    emit: events.Emit
+    probe: Probe
+    record: Callable[[], None]
+    assumptions: Assumptions = field(default_factory=Assumptions)
+    _recorded: bool = False
+
+    def apply(self, state: ProjectState, editor: BaseDatabaseSchemaEditor) -> ProjectState:
+        """Run what is not done yet, then the deferred SQL, then write the rows.
+
+        Args:
+            state: Before the migration; mutated, as Django's `Migration.apply` does.
+            editor: Entered, not atomic; its deferred SQL is empty afterwards.
+
+        Returns:
+            The state after the migration.
+
+        Raises:
+            DecisionNeeded: An operation is in doubt and nothing can tell.
+            Diverged: The journal says that an operation is done, and its effect is gone.
+        """
+        if type(self.migration).apply is not Migration.apply:
+            return self._apply_whole(state, editor)
+        count = len(self.migration.operations)
+        index = 0
+        while index < count:
+            end = self._end_of_tail(index)
+            if end is None:
+                self._run_one(self._step(index, state), editor)
+                index += 1
+            else:
+                index = self._run_tail(index, end, state, editor)
+        self._finish(editor)
+        return state
+
+    # -- one operation ---------------------------------------------------------
+
+    def _step(self, index: int, state: ProjectState) -> _Step:
+        operation = self.migration.operations[index]
+        before = state.clone()
+        operation.state_forwards(self.migration.app_label, state)
+        name = f"{self.migration}:{index}"
+        last = self._latest(name)
+        return _Step(index, operation, before, state, nature_of(operation), name, last)
+
+    def _run_one(self, step: _Step, editor: BaseDatabaseSchemaEditor) -> None:
+        if self._is_done(step, editor):
+            self._skip(step, editor)
+            return
+        with self._journaled(step) as log_failure:
+            wrapped = runs_in_transaction(self.migration, step.operation)
+            if wrapped or self._can_be_wrapped(step, editor):
+                self._in_transaction(step, editor, log_failure)
+            else:
+                self._begin(step)
+                self._unprotected(step, editor, log_failure)
+        self._done(step, editor)
+
+    def _in_transaction(
+        self, step: _Step, editor: BaseDatabaseSchemaEditor, failure: dict[str, Any]
+    ) -> None:
+        witness = Witness(self.connection)
+        ran = False
+        try:
+            with atomic(self.connection.alias):
+                step.token = witness.token()
+                self._begin(step)
+                self._forwards(step, editor)
+                ran = True
+        except BaseException:
+            # Rolled back; only an error of the COMMIT itself leaves it open.
+            failure["effects"] = ran
+            raise
+
+    def _unprotected(
+        self, step: _Step, editor: BaseDatabaseSchemaEditor, failure: dict[str, Any]
+    ) -> None:
+        if step.nature is not Nature.CODE:
+            log = StatementLog(editor, self.journal, step.name, resumed=step.resumed)
+            try:
+                with log.recording():
+                    self._forwards(step, editor)
+            except DatabaseError:
+                # A failed CREATE INDEX CONCURRENTLY leaves an INVALID index.
+                certain = step.nature is Nature.SCHEMA and not log.may_have_effects
+                failure["effects"] = not (certain and self._answered())
+                raise
+            return
+        written = _Written()
+        try:
+            with self.connection.execute_wrapper(written):
+                self._forwards(step, editor)
+        except Exception:
+            certain = written.count == 0 and not step.in_doubt
+            failure["effects"] = not (certain and self._answered())
+            raise
+
+    def _answered(self) -> bool:
+        """Whether an error was the server's answer: over a lost connection, the statement may
+        have been finished all the same.
+        """
+        return self.connection.connection is not None and self.connection.is_usable()
+
+    def _forwards(self, step: _Step, editor: BaseDatabaseSchemaEditor) -> None:
+        operation, label = step.operation, self.migration.app_label
+        operation.database_forwards(label, editor, step.before, step.after)
+
+    def _can_be_wrapped(self, step: _Step, editor: BaseDatabaseSchemaEditor) -> bool:
+        return (
+            step.nature is Nature.SCHEMA
+            and self.connection.features.can_rollback_ddl
+            # A backend of somebody else's may build CONCURRENTLY whatever the operation is.
+            and type(editor).__module__.startswith("django.")
+            and not fills_nulls(step.operation, step.before, self.migration.app_label)
+        )
+
+    # -- what is in doubt ------------------------------------------------------
+
+    def _is_done(self, step: _Step, editor: BaseDatabaseSchemaEditor) -> bool:
+        """Whether to pass over it; decides what is in doubt."""
+        if step.last is not None and step.last.settled:
+            self._check_still_there(step)
+            return True
+        if step.nature is Nature.INDEX:
+            return self._settle_index(step, editor)
+        if not step.in_doubt or step.nature is Nature.INERT:
+            return False
+        assert step.last is not None  # noqa: S101  (typing: in_doubt says so)
+        committed = Witness(self.connection).committed(step.last.payload.get("xid", ""))
+        if committed is not None:
+            return committed
+        if step.nature is Nature.SCHEMA:
+            if self._can_be_wrapped(step, editor):
+                # All or nothing. None: it alters what has no name, and may do so again.
+                return self._ask(step) is True
+            step.resumed = True
+            return False
+        if step.nature is Nature.CODE and step.last.payload.get("with_rows"):
+            return False  # in one transaction with the rows, which are not there
+        if step.nature is Nature.CUSTOM and (live := self._ask(step)) is not None:
+            step.resumed = not live
+            return live
+        return self._decide(step)
+
+    def _ask(self, step: _Step) -> bool | None:
+        return self.probe(self.migration, step.index, step.before, step.after)
+
+    def _decide(self, step: _Step) -> bool:
+        said = self.assumptions.about(str(self.migration), step.index)
+        if said is not None:
+            return said
+        if getattr(self.migration, "idempotent", False) is True:
+            return False
+        raise DecisionNeeded(
+            f"Operation {step.index} ({step.operation.describe()}) of {self.migration} on "
+            f"{self.alias} was begun and has no outcome, and nothing in the database "
+            "can tell whether it took effect.",
+            hint=f"Look at its data, then resume with --assume-applied {self.migration} to go on "
+            f"after it, or --assume-not-applied {self.migration} to run it again; a migration "
+            "that may always run twice says so with `idempotent = True`.",
+        )
+
+    def _settle_index(self, step: _Step, editor: BaseDatabaseSchemaEditor) -> bool:
+        """An index by its name: INVALID is dropped; valid after a doubtful attempt is done."""
+        operation = index_operation(step.operation)
+        adds = isinstance(operation, AddIndex)
+        name = operation.index.name if adds else operation.name
+        if not name:
+            return False
+        state = step.after if adds else step.before
+        model = state.apps.get_model(self.migration.app_label, operation.model_name)
+        if not operation.allow_migrate_model(self.connection.alias, model):
+            return False
+        live = inspect_index(self.connection, model._meta.db_table, name)
+        if adds and live == "invalid":
+            # Also on a first attempt: the journal may have been lost.
+            editor.remove_index(model, operation.index, concurrently=True)  # type: ignore[call-arg]
+            return False
+        return step.in_doubt and live == ("valid" if adds else "absent")
+
+    def _check_still_there(self, step: _Step) -> None:
+        """The newest operation that is done must still show; older ones may be undone by it."""
+        following = self._latest(f"{self.migration}:{step.index + 1}")
+        if following is None and self._ask(step) is False:
+            raise Diverged(
+                f"The journal says that operation {step.index} ({step.operation.describe()}) of "
+                f"{self.migration} is done on {self.alias}, and its effect is gone."
+            )
+
+    def _skip(self, step: _Step, editor: BaseDatabaseSchemaEditor) -> None:
+        """Pass over it, and put back what it had deferred."""
+        said = step.last.outcome.get("deferred") if step.last is not None else None
+        if step.nature is Nature.SCHEMA:
+            _collect(editor, lambda: self._forwards(step, editor))
+        if said is not None and [str(sql) for sql in editor.deferred_sql] != list(said):
+            editor.deferred_sql = list(said)
+        if step.last is None or not step.last.settled:
+            payload = {"deferred": [str(sql) for sql in editor.deferred_sql]}
+            number = step.last.number if step.last else 1
+            self.journal.reconciled(Kind.OPERATION, step.name, number, payload)
+        self._emit(step, "already there", 0.0)
+
+    # -- the end of the migration ------------------------------------------------
+
+    def _end_of_tail(self, index: int) -> int | None:
+        """Whether what is left can run in one transaction with the rows: code only."""
+        left = self.migration.operations[index:]
+        if self.connection.features.can_rollback_ddl:
+            # One at a time: the author said atomic = False, and may commit between them.
+            left_ok = len(left) == 1 and self._is_transactional_code(left[0])
+        else:
+            left_ok = all(
+                nature_of(op) is Nature.INERT
+                or self._is_transactional_code(op)
+                or (self.migration.atomic and is_plain_dml(op))
+                for op in left
+            )
+        return len(self.migration.operations) if left_ok and left else None
+
+    def _is_transactional_code(self, operation: Operation) -> bool:
+        return nature_of(operation) is Nature.CODE and runs_in_transaction(
+            self.migration, operation
+        )
+
+    def _run_tail(
+        self, start: int, end: int, state: ProjectState, editor: BaseDatabaseSchemaEditor
+    ) -> int:
+        """Run the last operations in one transaction, with the rows where nothing is deferred."""
+        steps: list[_Step] = []
+        with_rows = not editor.deferred_sql
+        failure: dict[str, Any] = {}
+        ran = False
+        try:
+            with atomic(self.connection.alias):
+                token = Witness(self.connection).token()
+                for index in range(start, end):
+                    step = self._step(index, state)
+                    if self._is_done(step, editor):
+                        self._skip(step, editor)
+                        continue
+                    steps.append(step)
+                    step.token = token
+                    self._begin(step, with_rows=with_rows)
+                    with self._outside_of_ddl_rule(step, editor):
+                        self._forwards(step, editor)
+                if with_rows:
+                    run_deferred(editor)  # code may have made some through the schema editor
+                    self._record()
+                ran = True
+        except BaseException as error:
+            failure["effects"] = ran
+            for step in steps:
+                self._failed(step, error, failure)
+            raise
+        for step in steps:
+            self._done(step, editor)
+        return end
+
+    @contextmanager
+    def _outside_of_ddl_rule(self, step: _Step, editor: BaseDatabaseSchemaEditor) -> Iterator[None]:
+        """Let a RunSQL of plain DML into the transaction.
+
+        The editor of a vendor without transactional DDL refuses every statement there, in case
+        it is DDL; here it is known not to be.
+        """
+        if self.connection.features.can_rollback_ddl or not is_plain_dml(step.operation):
+            yield
+            return
+
+        def execute(sql: Any, params: Any = ()) -> None:
+            with self.connection.cursor() as cursor:
+                cursor.execute(str(sql), params)
+
+        patched: Any = editor
+        patched.execute = execute
+        try:
+            yield
+        finally:
+            del patched.execute
+
+    def _finish(self, editor: BaseDatabaseSchemaEditor) -> None:
+        """Deferred SQL and rows: in one transaction where the vendor can."""
+        if self._recorded:
+            return
+        alone = any("CONCURRENTLY" in str(sql) for sql in editor.deferred_sql)
+        if self.connection.features.can_rollback_ddl and not alone:
+            with atomic(self.connection.alias):
+                run_deferred(editor)
+                self._record()
+            return
+        self._run_deferred_one_by_one(editor)
+        with atomic(self.connection.alias):
+            self._record()
+
+    def _run_deferred_one_by_one(self, editor: BaseDatabaseSchemaEditor) -> None:
+        """As one more operation, whose statements are known beforehand and journaled."""
+        name = f"{self.migration}:{len(self.migration.operations)}"
+        last = self._latest(name)
+        if last is not None:
+            editor.deferred_sql = list(last.payload["statements"])
+        statements = [str(sql) for sql in editor.deferred_sql]
+        if not statements or (last is not None and last.settled):
+            editor.deferred_sql = []
+            return
+        number = last.number + 1 if last else 1
+        self.journal.intent(Kind.OPERATION, name, number, {"statements": statements})
+        began = time.monotonic()
+        log = StatementLog(editor, self.journal, name, resumed=last is not None)
+        try:
+            with log.recording():
+                run_deferred(editor)
+        except BaseException as error:
+            payload = {"error": first_line(error), "effects": True}
+            seconds = time.monotonic() - began
+            with suppress(Exception):
+                self.journal.failed(Kind.OPERATION, name, number, seconds, payload)
+            raise
+        self.journal.done(Kind.OPERATION, name, number, time.monotonic() - began, {})
+
+    def _record(self) -> None:
+        if self.connection.vendor == "sqlite":
+            # The editor's __exit__ does it too, but that is after the rows are committed.
+            self.connection.check_constraints()
+        self.record()
+        self._recorded = True
+
+    # -- a migration with an apply() of its own ----------------------------------
+
+    def _apply_whole(self, state: ProjectState, editor: BaseDatabaseSchemaEditor) -> ProjectState:
+        name = f"{self.migration}:0"
+        step = _Step(0, _Whole(self.migration), state, state, Nature.CODE, name, self._latest(name))
+        settled = step.last is not None and step.last.settled
+        if settled or (step.in_doubt and self._decide(step)):
+            state = self.migration.mutate_state(state, preserve=False)
+            self._skip(step, editor)
+        else:
+            with self._journaled(step):
+                self._begin(step)
+                state = self.migration.apply(state, editor)
+                run_deferred(editor)
+            self._done(step, editor)
+        self._finish(editor)
+        return state
+
+    # -- the journal and the events ------------------------------------------------
+
+    def _latest(self, name: str) -> Attempt | None:
+        return latest_attempt(self.journal.entries(Kind.OPERATION), Kind.OPERATION, name)
+
+    @contextmanager
+    def _journaled(self, step: _Step) -> Iterator[dict[str, Any]]:
+        failure: dict[str, Any] = {}
+        try:
+            yield failure
+        except BaseException as error:
+            self._failed(step, error, failure)
+            raise
+
+    def _begin(self, step: _Step, **payload: Any) -> None:
+        step.attempt = (step.last.number if step.last else 0) + 1
+        step.began = time.monotonic()
+        if step.token:
+            payload["xid"] = step.token
+        payload["description"] = step.operation.describe()
+        self.journal.intent(Kind.OPERATION, step.name, step.attempt, payload)
+
+    def _failed(self, step: _Step, error: BaseException, failure: dict[str, Any]) -> None:
+        if not step.attempt:
+            return  # its intent was never written
+        payload = {"error": first_line(error), **failure}
+        seconds = time.monotonic() - step.began
+        with suppress(Exception):  # the error at hand matters more than its journal entry
+            self.journal.failed(Kind.OPERATION, step.name, step.attempt, seconds, payload)
+
+    def _done(self, step: _Step, editor: BaseDatabaseSchemaEditor) -> None:
+        seconds = time.monotonic() - step.began
+        payload = {"deferred": [str(sql) for sql in editor.deferred_sql]}
+        self.journal.done(Kind.OPERATION, step.name, step.attempt, seconds, payload)
+        self._emit(step, "applied", seconds)
+
+    def _emit(self, step: _Step, how: str, seconds: float) -> None:
+        key = MigrationKey(self.migration.app_label, self.migration.name)
+        description = step.operation.describe()
+        self.emit(events.OperationApplied(self.alias, key, step.index, description, how, seconds))
+
+
+class _Whole(Operation):
+    """Stands for all operations of a migration whose `apply` is its own."""
+
+    def __init__(self, migration: Migration) -> None:
+        self.migration = migration
+
+    def describe(self) -> str:
+        return f"all {len(self.migration.operations)} operations, in an apply() of its own"
+
+
+class _Written:
+    """Counts the statements that changed something, for `connection.execute_wrapper`."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(
+        self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any
+    ) -> Any:
+        result = execute(sql, params, many, context)
+        if not str(sql).lstrip("( \n").lower().startswith(("select", "savepoint", "set ")):
+            self.count += 1
+        return result
+
+
+def _collect(editor: BaseDatabaseSchemaEditor, run: Callable[[], None]) -> None:
+    """Run an operation that is done, for what it defers: nothing reaches the database."""
+    patched: Any = editor
+    collecting = (editor.collect_sql, getattr(editor, "collected_sql", []))
+    patched.collect_sql, patched.collected_sql = True, []
+    try:
+        # It may look for what it has changed itself; the journal holds what it had deferred.
+        with suppress(DatabaseError, ValueError):
+            run()
+    finally:
+        patched.collect_sql, patched.collected_sql = collecting
