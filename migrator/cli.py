@@ -22,7 +22,7 @@ import click
 import journal
 from journal import Journal, JournalError, Run, RunStatus, Target
 from journal.scrub import scrub_text
-from migrator.core.wording import printable, spell_count
+from migrator.core.spelling import printable, spell_count
 from migrator.exceptions import (
     ConfigurationError,
     DecisionNeeded,

@@ -27,7 +27,7 @@ from rich.table import Column
 from rich.text import Text
 
 from migrator.core import events as ev
-from migrator.core.wording import printable, spell_count, spell_seconds
+from migrator.core.spelling import printable, spell_count, spell_seconds
 
 _DOING = {
     "guard": "guarding",
@@ -297,6 +297,7 @@ class RichProgress(MigratorLogger):
                 task = self._tasks.pop(alias, None)
                 if task is not None and self._live:
                     self._live.remove_task(task)
+                    self._live.refresh()  # or the next line would be printed above what is over
 
     def _show(self, alias: str, doing: str | None, **changes: Any) -> None:
         """Change the line of an alias, beginning the display and the line where need be."""

@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, TextIO
 
-from migrator.core.wording import printable, spell_count
+from migrator.core.spelling import printable, spell_count
 from migrator.exceptions import DecisionNeeded, Interrupted
 
 ACKNOWLEDGEMENT = "I understand"

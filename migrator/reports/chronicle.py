@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from migrator.core.wording import spell_seconds
+from migrator.core.spelling import spell_seconds
 from migrator.reports.advice import MANAGE, Advice
 
 Document = Mapping[str, Any]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from migrator.core.wording import spell_count, spell_seconds
+from migrator.core.spelling import spell_count, spell_seconds
 from migrator.reports.chronicle import (
     Document,
     advice_for,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from migrator.core.incidents import Incident
-from migrator.core.wording import printable, spell_count, spell_seconds
+from migrator.core.spelling import printable, spell_count, spell_seconds
 from migrator.reports.advice import by_table, next_steps, worst_first
 from migrator.reports.document import DatabaseReport, Report
 from migrator.reports.text import (

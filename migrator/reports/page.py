@@ -15,7 +15,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from migrator.core.wording import printable
+from migrator.core.spelling import printable
 
 Cell = str | tuple[str, str]
 """Text, or (text, rich style)."""

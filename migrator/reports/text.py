@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Self, TextIO
 
 from migrator.core.incidents import Evidence, Incident
-from migrator.core.wording import spell_count, spell_seconds
+from migrator.core.spelling import spell_count, spell_seconds
 from migrator.reports.advice import by_table, next_steps, worst_first
 from migrator.reports.document import DatabaseReport, Report
 from migrator.reports.page import Page, terminal_of

@@ -1,0 +1,49 @@
+"""How durations, counts and foreign text are spelled, the same in every report and display."""
+
+from __future__ import annotations
+
+
+def spell_seconds(seconds: float) -> str:
+    """A duration for people: "0.04 s", "3.2 s", "1 min 05 s", "2 h 03 min".
+
+    Args:
+        seconds: Duration; a negative one (a clock that was set back) counts as zero.
+    """
+    seconds = max(seconds, 0.0)
+    if round(seconds, 2) < 1:
+        return f"{seconds:.2f} s"
+    if round(seconds, 1) < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min"
+
+
+def spell_count(number: int, noun: str, plural: str = "") -> str:
+    """A number with its noun: "1 table", "3 tables".
+
+    Args:
+        number: How many.
+        noun: Singular.
+        plural: Where it is not the noun with an "s".
+    """
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
+def printable(text: str) -> str:
+    """Text from elsewhere without what would move a terminal's cursor or change its colours.
+
+    Names and error messages come from databases and migrations; an escape sequence in one of
+    them must not rewrite what stands above it.
+
+    Args:
+        text: Anything. Line ends and tabs stay; other control characters are spelled out.
+    """
+    return "".join(
+        character
+        if character in "\n\t" or character.isprintable() or character == "\u00a0"
+        else character.encode("unicode_escape", "backslashreplace").decode("ascii")
+        for character in text.replace("\r\n", "\n")
+    )
