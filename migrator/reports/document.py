@@ -350,11 +350,14 @@ class ReportBuilder:
             case ev.TransitionStarted(_, trigger):
                 if trigger in {"guard", "resume"}:
                     draft.begin_attempt()
-                draft.running = "" if trigger in {"fail", "resume"} else trigger
+                if trigger == "fail":
+                    draft.stopped_in = draft.running
+                else:
+                    draft.running = "" if trigger == "resume" else trigger
             case ev.TransitionFinished(_, trigger, dest, seconds):
                 draft.state = dest
                 draft.seconds += seconds
-                draft.running = draft.running if trigger == "fail" else ""
+                draft.running = ""
             case ev.ScanFinished():
                 draft.incidents, draft.pending = event.incidents, event.pending
                 draft.tables, draft.recorded = event.tables, event.recorded
