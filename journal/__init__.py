@@ -12,6 +12,7 @@ from journal.exceptions import (
     JournalUnreachable,
     UnknownRun,
 )
+from journal.memory import MemoryJournal
 from journal.port import Journal
 from journal.records import (
     Break,
@@ -35,6 +36,7 @@ __all__ = [
     "JournalNewer",
     "JournalReadOnly",
     "JournalUnreachable",
+    "MemoryJournal",
     "Phase",
     "Run",
     "RunStatus",
@@ -42,4 +44,29 @@ __all__ = [
     "Target",
     "TargetStatus",
     "UnknownRun",
+    "open_journal",
 ]
+
+
+def open_journal(url: str, *, create: bool = True) -> Journal:
+    """Open a journal.
+
+    Args:
+        url: `sqlite:///path` (relative to the working directory; four slashes for an absolute
+            path) or `postgresql://user:password@host/database`.
+        create: Create the journal where there is none, and upgrade one that an older version
+            wrote. False, for reading: nothing is created, upgraded or written.
+
+    Returns:
+        The journal; `close` it, or use it in a `with` statement.
+
+    Raises:
+        JournalUnreachable: No file, directory, server, driver or permission, or no URL.
+        JournalReadOnly: It has to be created or upgraded, and cannot be written. (One that is
+            merely read-only opens, and refuses at the first write.)
+        JournalCorrupt: It is damaged, or not a journal.
+        JournalNewer: A newer version of this library wrote it.
+    """
+    from journal.store import SqlJournal  # SQLAlchemy only where a database is
+
+    return SqlJournal(url, create=create)

@@ -7,13 +7,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Self
 
+from journal import supersession
 from journal.records import Break, Entry, Phase, Run, RunStatus, Snapshot, Target, TargetStatus
 
 
 class Journal(ABC):
     """A durable record of runs. Every write is committed when the call returns.
 
-    Every method may raise JournalUnreachable, JournalCorrupt or JournalReadOnly.
+    Every method may raise JournalUnreachable, JournalCorrupt or JournalReadOnly; every write
+    to a run or target that is not there, UnknownRun. Passwords in options, actors, payloads
+    and reasons are hidden on the way in (scrub.py). A journal may be shared by threads.
     """
 
     @property
@@ -45,16 +48,27 @@ class Journal(ABC):
         plan_digest: str = "",
         parent: str = "",
     ) -> Run:
-        """Open a run with its targets, in one commit. `Target.run_id` is filled in here."""
+        """Open a run with its targets, in one commit. `Target.run_id` is filled in here.
+
+        Raises:
+            ValueError: Two targets have the same alias.
+        """
 
     @abstractmethod
     def reopen_run(self, run_id: str) -> Run:
-        """Set a failed or interrupted run to OPEN again (a resume); clears closed_at and seal."""
+        """Set a failed or interrupted run to OPEN again (a resume); clears closed_at and seal.
+
+        Raises:
+            JournalError: The run is complete.
+        """
 
     @abstractmethod
     def claim(self, run_id: str, alias: str, *, actor: Mapping[str, Any] | None = None) -> int:
         """Raise the target's epoch by one (compare-and-set), append a "claim" entry, set the
         status RUNNING; return the new epoch. Every later write with an older epoch is refused.
+
+        Raises:
+            Fenced: The run is closed.
         """
 
     @abstractmethod
@@ -79,7 +93,7 @@ class Journal(ABC):
         and returns the one that is there (target changes are then applied all the same).
 
         Raises:
-            Fenced: The target's epoch is no longer `epoch`.
+            Fenced: The target's epoch is no longer `epoch`, or the run is closed.
         """
 
     @abstractmethod
@@ -91,12 +105,17 @@ class Journal(ABC):
         (skipped before any claim).
 
         Raises:
-            Fenced: The target's epoch is no longer `epoch`.
+            Fenced: The target's epoch is no longer `epoch`, or the run is closed.
+            TypeError: A field that cannot be changed.
         """
 
     @abstractmethod
     def close_run(self, run_id: str, status: RunStatus) -> Run:
-        """Close the run and seal the heads of its chains. A second close does nothing."""
+        """Close the run and seal the heads of its chains. A second close does nothing.
+
+        Raises:
+            Fenced: A target that this journal object claimed was claimed elsewhere since.
+        """
 
     @abstractmethod
     def save_snapshot(
@@ -105,10 +124,32 @@ class Journal(ABC):
         """Store the schema of a verified target; the same content is stored once."""
 
     @abstractmethod
-    def prune(self, *, before: datetime | None = None, keep: int | None = None) -> tuple[str, ...]:
-        """Remove whole, closed runs (opened before a time, or all but the newest `keep`), and
-        say so in the journal (a run of kind "prune"). The newest snapshot of each target and
-        runs that are incomplete stay. Returns the ids removed.
+    def prune(
+        self,
+        *,
+        before: datetime | None = None,
+        keep: int | None = None,
+        run_ids: Iterable[str] = (),
+        actor: Mapping[str, Any] | None = None,
+    ) -> tuple[str, ...]:
+        """Remove whole, closed runs, and say so in the journal (a run of kind "prune").
+
+        The newest snapshot of each target stays, and so do runs that are incomplete, and those
+        without which another would become incomplete.
+
+        Args:
+            before: Only runs opened before that time.
+            keep: Only runs that are not among the newest so many (with `before`: both).
+            run_ids: Exactly these as well, even though open or incomplete: the way to give up
+                a run whose database no longer exists.
+            actor: Who prunes, see `Run.actor`.
+
+        Returns:
+            The ids removed, oldest first; nothing is written when there are none.
+
+        Raises:
+            ValueError: Nothing was asked for, or `keep` is negative.
+            UnknownRun: One of `run_ids` is not there.
         """
 
     # -- reading -----------------------------------------------------------
@@ -139,7 +180,15 @@ class Journal(ABC):
 
     @abstractmethod
     def verify(self, run_ids: Iterable[str] | None = None) -> tuple[Break, ...]:
-        """Recompute the chains and seals of these runs (None: all); what does not hold."""
+        """Recompute the chains and seals of these runs; what does not hold.
+
+        Args:
+            run_ids: Whole ids. None: all runs, whether one of them is gone without a pruning
+                that says so, and the snapshots.
+
+        Raises:
+            UnknownRun: One of `run_ids` is not there.
+        """
 
     # -- deciding (the same for every journal) --------------------------------
 
@@ -150,32 +199,16 @@ class Journal(ABC):
     def incomplete_runs(self) -> tuple[Run, ...]:
         """Runs that are open, interrupted or failed, and not superseded, newest first.
 
-        A failed or interrupted or open run is superseded when a later complete run of goal
-        "verified" covers each of its unfinished targets (same alias and identity). A run of
-        goal "scanned" that failed is a finding, not unfinished work: it is superseded by any
-        later complete run (of either goal) on the same targets; when it has written nothing
-        it leaves nothing behind.
+        Superseded is a run each of whose unfinished targets (same alias, same identity; the
+        alias alone where the identity never became known) has been brought to the goal
+        "verified" by other runs since. A run of goal "scanned" that failed is a finding, not
+        unfinished work: a later success of either goal on the same targets supersedes it.
+        A run that failed before it had any target is superseded by any later complete run.
         """
+        runs, targets = self._runs_and_targets()
+        return supersession.incomplete(runs, targets)
+
+    def _runs_and_targets(self) -> tuple[tuple[Run, ...], Mapping[str, Sequence[Target]]]:
+        """All runs, newest first, and the targets of each."""
         runs = self.runs()
-        incomplete: list[Run] = []
-        covered: dict[str, set[tuple[str, str]]] = {"verified": set(), "scanned": set()}
-        for run in runs:  # newest first: `covered` holds what later runs completed
-            targets = self.targets(run.id)
-            if run.status is RunStatus.COMPLETE:
-                done = {(t.alias, t.identity) for t in targets if t.status is TargetStatus.DONE}
-                covered["scanned"] |= done
-                if run.goal == "verified":
-                    covered["verified"] |= done
-                continue
-            unfinished = [
-                t for t in targets if t.status not in (TargetStatus.DONE, TargetStatus.SKIPPED)
-            ]
-            by = covered.get(run.goal, covered["verified"])
-            aliases = {alias for alias, _ in by}
-            if unfinished and all(
-                (t.alias, t.identity) in by if t.identity else t.alias in aliases
-                for t in unfinished
-            ):
-                continue
-            incomplete.append(run)
-        return tuple(incomplete)
+        return runs, {run.id: self.targets(run.id) for run in runs}

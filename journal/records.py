@@ -58,6 +58,8 @@ class Run:
         plan_digest: Digest of the plan that the run was opened for; "" when there is none.
         parent: Id of the run that this one answers (rollback), or "".
         seal: Digest over the heads of all its chains, written when it is closed; "" before.
+        previous: Id of the run opened before it, so that a run that is gone is missed.
+        digest: Digest over what was known when it was opened, its aliases included.
     """
 
     id: str
@@ -71,6 +73,8 @@ class Run:
     plan_digest: str = ""
     parent: str = ""
     seal: str = ""
+    previous: str = ""
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,9 @@ class Target:
         leaves_before, leaves_after: Recorded leaf nodes, "app.name".
         fingerprint_before, fingerprint_after: Schema fingerprints.
         reason: Why it was skipped or failed, one sentence.
+        updated_at: When anything of it changed last; None before the journal has it.
+        seq, head: Number and hash of the last entry of its chain; 0 and "" without entries.
+        seal: Digest over all of the above, written with every change.
     """
 
     run_id: str
@@ -102,6 +109,10 @@ class Target:
     fingerprint_before: str = ""
     fingerprint_after: str = ""
     reason: str = ""
+    updated_at: datetime | None = None
+    seq: int = 0
+    head: str = ""
+    seal: str = ""
 
 
 @dataclass(frozen=True, slots=True)
