@@ -28,6 +28,7 @@ from migrator.exceptions import (
     MigratorError,
     PendingModelChanges,
 )
+from migrator.sources import check_conflicts, load_disk, load_graph
 
 
 def write_migrations(options: MigratorOptions, settings: Settings) -> tuple[str, ...]:
@@ -62,6 +63,7 @@ def write_migrations(options: MigratorOptions, settings: Settings) -> tuple[str,
     before = _migration_files(labels)
     _call(labels, check=False, interactive=options.interactive)
     importlib.invalidate_caches()
+    load_disk.cache_clear()
     written = sorted(_migration_files(labels) - before)
     return tuple(_relative(path, settings.base_dir) for path in written)
 
@@ -72,12 +74,10 @@ def own_labels(base_dir: Path) -> tuple[str, ...]:
     An app without migrations is left alone: naming it would give it its first one.
     """
     try:
-        loader = MigrationLoader(None, ignore_no_initial=True)
-    except Exception:  # the graph is broken: each alias's guard says how, in one sentence
-        return ()
-    if loader.detect_conflicts():
-        return ()  # likewise
-    migrated = loader.migrated_apps
+        check_conflicts(load_graph(None, check=False))
+    except MigratorError:
+        return ()  # the graph is broken: each alias's guard says how
+    migrated = load_disk().migrated_apps
     return tuple(
         sorted(
             config.label

@@ -140,6 +140,10 @@ class Ledger:
 
     # -- snapshots -----------------------------------------------------------------
 
+    def latest_snapshot(self, identity: str) -> Snapshot | None:
+        """The schema of this physical database at its last verification."""
+        return self._journal.latest_snapshot(identity) if identity else None
+
     def save_snapshot(self, identity: str, content: Mapping[str, Any]) -> Snapshot:
         """Store the schema of the verified target."""
         return self._journal.save_snapshot(

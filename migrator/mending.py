@@ -125,10 +125,8 @@ class Mender:
 
     # -- operations ----------------------------------------------------------------------
 
-    def _run_operations(
-        self, action: plan.RunOperations, editor: BaseDatabaseSchemaEditor
-    ) -> None:
-        key = tuple(action.migration)
+    def _run_operations(self, action: plan.RunOperations, editor: BaseDatabaseSchemaEditor) -> None:
+        key = (action.migration.app, action.migration.name)
         migration = self._loader.get_migration(*key)
         state = self._loader.project_state(key, at_end=False)
         for index, operation in enumerate(migration.operations):
@@ -151,7 +149,7 @@ class Mender:
         """The model of a table, an auto-created M2M table included."""
         for model in self._state(at).apps.get_models(include_auto_created=True):
             names = {model._meta.db_table, self._truncated(model._meta.db_table)}
-            if table in {"\".\"".join(part for part in split_key(name) if part) for name in names}:
+            if table in {'"."'.join(part for part in split_key(name) if part) for name in names}:
                 return model
         raise RepairFailed(
             f"No model of the recorded state has the table {table}.",

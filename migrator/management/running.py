@@ -23,9 +23,7 @@ FORMATS = ("text", "markdown", "json")
 
 def add_run_arguments(parser: ArgumentParser) -> None:
     """The options that every kind of run takes."""
-    parser.add_argument(
-        "--repair", action="store_true", help="Repair drift first, then migrate."
-    )
+    parser.add_argument("--repair", action="store_true", help="Repair drift first, then migrate.")
     parser.add_argument(
         "--database",
         action="append",
@@ -136,9 +134,7 @@ def refuse_contradictions(options: dict[str, Any]) -> None:
     if len(chosen) > 1:
         raise UsageError(f"{' and '.join(chosen)} exclude one another.", hint="Use one of them.")
     if options.get("check") and options.get("repair"):
-        raise UsageError(
-            "--check changes nothing, so it cannot --repair.", hint="Use one of them."
-        )
+        raise UsageError("--check changes nothing, so it cannot --repair.", hint="Use one of them.")
     if options.get("fail_on_pending") and not options.get("check"):
         raise UsageError("--fail-on-pending goes with --check.", hint="Add --check.")
     if options.get("resume") is not None and options.get("databases"):

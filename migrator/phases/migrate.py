@@ -22,7 +22,8 @@ from migrator.core.events import Event, MigratingStarted, MigrationApplied
 from migrator.exceptions import MigrationFailed, MigratorError
 from migrator.executor import CrashSafeExecutor
 from migrator.phases.context import Context
-from migrator.scanner import companion_detector, effect_probe
+from migrator.scanner import companion_detector
+from migrator.sources import check_history
 
 
 def run(context: Context) -> None:
@@ -45,15 +46,17 @@ def run(context: Context) -> None:
         journal=context.ledger,
         emit=emit,
         lock=context.lock,
-        probe=effect_probe(context.connection, context.backend),
         detect=companion_detector(context.connection, context.backend),
-        assume_applied=frozenset(context.options.assume_applied),
+        assume_applied=context.options.assume_applied,
     )
+    check_history(executor.loader)
     plan = _plan(executor, context.options.apps)
     run_syncdb = context.options.run_syncdb and bool(executor.loader.unmigrated_apps)
     if plan:
         context.emit(MigratingStarted(context.alias, len(plan)))
-    before = executor._create_project_state(with_applied_migrations=True)
+    before = executor._create_project_state(  # type: ignore[attr-defined]
+        with_applied_migrations=True
+    )
     apps_before = before.apps
     _journaled(
         context,

@@ -69,7 +69,7 @@ def _refuse(context: Context, plan: RepairPlan) -> None:
         more = f" (and {len(plan.refusals) - 1} more)" if plan.refusals[1:] else ""
         raise RepairFailed(
             f"{context.alias}: {first.incident.message} {first.reason}{more}",
-            hint="Nothing was changed. Mend it by hand; the report shows the SQL where there is any.",
+            hint="Nothing was changed. Mend it by hand; the report has the SQL where there is any.",
         )
     if plan.decisions:
         decision = plan.decisions[0]
@@ -138,7 +138,6 @@ def _scan_again(context: Context) -> None:
         context.connection,
         context.backend,
         alias=context.alias,
-        identity=context.survey.identity,
         phase="repair",
         emit=context.emit,
         snapshot=None,

@@ -29,7 +29,6 @@ def run(context: Context) -> None:
             context.connection,
             context.backend,
             alias=context.alias,
-            identity=context.survey.identity,
             phase="scan",
             emit=context.emit,
             snapshot=context.ledger.latest_snapshot(context.survey.identity),

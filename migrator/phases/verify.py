@@ -20,7 +20,6 @@ def run(context: Context) -> None:
         context.connection,
         context.backend,
         alias=context.alias,
-        identity=context.survey.identity,
         phase="verify",
         emit=context.emit,
         snapshot=None,
@@ -53,7 +52,7 @@ def _select_every_model(context: Context) -> None:
     connection = context.connection
     quote = connection.ops.quote_name
     for model in routed_models(connection, context.options.apps):
-        columns = ", ".join(quote(f.column) for f in model._meta.local_concrete_fields)
+        columns = ", ".join(quote(str(field.column)) for field in model._meta.local_concrete_fields)
         table = model._meta.db_table
         if not columns:
             continue

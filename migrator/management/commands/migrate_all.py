@@ -21,7 +21,7 @@ class Command(BaseCommand):
     """Parses, calls the API, renders, exits."""
 
     help = "Take every database to the state that the code expects, journaled and resumable."
-    requires_system_checks: list[str] = []  # type: ignore[assignment]
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Design section 2."""

@@ -16,7 +16,7 @@ class Command(BaseCommand):
     """Parses, calls the API, renders, exits."""
 
     help = "Migrate all databases, one database, or one app on every database that owns it."
-    requires_system_checks: list[str] = []  # type: ignore[assignment]
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Design section 2."""
@@ -38,7 +38,9 @@ class Command(BaseCommand):
         from django.apps import apps
 
         try:
-            if not (options["auto"] or options["repair"] or options["databases"] or options["apps"]):
+            if not (
+                options["auto"] or options["repair"] or options["databases"] or options["apps"]
+            ):
                 raise UsageError(
                     "Nothing was asked for.",
                     hint="Use --auto, --repair, --database ALIAS or --app LABEL.",

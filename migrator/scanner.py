@@ -1,0 +1,394 @@
+"""The scan: what is expected of one database, what is live, where they disagree.
+
+One function for the scan phase, for the second scan of a repair and for verification, so that
+"clean" means the same everywhere. What decides is in `core.drift`; this gathers the facts.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from django.apps import apps
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.migration import Migration
+from django.db.models import Model
+
+from journal import Snapshot
+from migrator.backends import Backend, HistoryRow, backend_for
+from migrator.core.drift import ScanFacts, classify, opaque_tables
+from migrator.core.effects import MigrationKey
+from migrator.core.events import Emit, MigrationApplied, PlannedStep, ScanFinished
+from migrator.core.history import HistoryFacts
+from migrator.core.incidents import Incident
+from migrator.core.schema import Schema, split_key
+from migrator.executor import reconcile
+from migrator.ledger import Ledger
+from migrator.sources import (
+    Ownership,
+    Walk,
+    load_disk,
+    load_graph,
+    pending_plan,
+    recorded_plan,
+)
+
+HISTORY_TABLE = "django_migrations"
+
+
+@dataclass(frozen=True, slots=True)
+class ScanResult:
+    """Everything that a scan found.
+
+    Attributes:
+        loader: The migration graph with the recorded rows.
+        facts: What was classified.
+        incidents: What the classification found, worst first.
+        recorded: Recorded migrations that are nodes of the graph, in plan order.
+        pending: What migrate would run, in order.
+        leaves: Recorded leaf nodes, "app.name".
+    """
+
+    loader: MigrationLoader
+    facts: ScanFacts
+    incidents: tuple[Incident, ...]
+    recorded: tuple[MigrationKey, ...]
+    pending: tuple[MigrationKey, ...]
+    leaves: tuple[str, ...]
+
+    @property
+    def live(self) -> Schema:
+        """The schema that is there."""
+        return self.facts.live
+
+    @property
+    def blocking(self) -> tuple[Incident, ...]:
+        """The incidents that stop the alias."""
+        return tuple(incident for incident in self.incidents if incident.blocking)
+
+    @property
+    def blocked(self) -> bool:
+        """Whether anything stops the alias."""
+        return bool(self.blocking)
+
+    def snapshot_content(self) -> dict[str, Any]:
+        """What the journal keeps of a verified target."""
+        return {
+            "schema": self.live.to_dict(),
+            "recorded": [str(key) for key in self.recorded],
+        }
+
+
+def scan_target(
+    connection: BaseDatabaseWrapper,
+    backend: Backend,
+    *,
+    alias: str,
+    phase: str,
+    emit: Emit,
+    snapshot: Snapshot | None = None,
+    in_doubt: Iterable[str] = (),
+    labels: Iterable[str] = (),
+) -> ScanResult:
+    """Scan one database. Reads only.
+
+    Args:
+        connection: Its connection.
+        backend: Its vendor.
+        alias: Its alias.
+        phase: Who scans: "scan", "repair" or "verify".
+        emit: Gets one ScanFinished.
+        snapshot: The schema at its last verification, if there was one.
+        in_doubt: Migrations ("app.name") that this run began and that the executor will take
+            up again: what they left behind is work in progress, not drift.
+        labels: Only these apps count as pending; empty for all.
+
+    Raises:
+        InspectionError: The catalog or the history cannot be read.
+        HistoryInconsistent: The graph cannot be built.
+    """
+    began = time.monotonic()
+    rows = backend.history(connection) or ()
+    loader = load_graph(connection, rows, check=False)
+    recorded = recorded_plan(loader)
+    plan = pending_plan(loader, tuple(labels) or None)
+    pending = tuple(MigrationKey(item.app_label, item.name) for item in plan)
+    facts = _gather(connection, backend, loader, rows, recorded, pending, snapshot)
+    doubtful = {*in_doubt, *map(str, _companions(facts, loader))}
+    incidents = tuple(
+        incident
+        for incident in classify(facts)
+        if incident.migration is None or str(incident.migration) not in doubtful
+    )
+    emit(
+        ScanFinished(
+            alias,
+            phase,
+            len(facts.live.tables),
+            len(rows),
+            incidents,
+            pending,
+            time.monotonic() - began,
+        )
+    )
+    return ScanResult(loader, facts, incidents, recorded, pending, _leaves(loader, recorded))
+
+
+def _gather(
+    connection: BaseDatabaseWrapper,
+    backend: Backend,
+    loader: MigrationLoader,
+    rows: tuple[HistoryRow, ...],
+    recorded: tuple[MigrationKey, ...],
+    pending: tuple[MigrationKey, ...],
+    snapshot: Snapshot | None,
+) -> ScanFacts:
+    """Walk through the recorded migrations, look at the database, walk on through the pending."""
+    walk = Walk(loader, Ownership(connection))
+    effects = tuple(walk.apply(key) for key in recorded)
+    expected = walk.schema()
+    live = backend.inspect(connection, schemas=_schemas(expected))
+    # On a database without tables nothing pending can be there already.
+    empty = not set(live.tables) - {HISTORY_TABLE}
+    coming = () if empty else tuple(walk.apply(key) for key in pending)
+    return ScanFacts(
+        expected=expected,
+        live=live,
+        recorded=effects,
+        pending=coming,
+        history=_history_facts(loader, rows),
+        opaque_tables=opaque_tables(effects),
+        snapshot=_comparable(snapshot, recorded),
+    )
+
+
+def _history_facts(loader: MigrationLoader, rows: tuple[HistoryRow, ...]) -> HistoryFacts:
+    disk = loader.disk_migrations or {}
+    parents: dict[MigrationKey, tuple[MigrationKey, ...]] = {}
+    for key, migration in disk.items():
+        if key in loader.graph.node_map:
+            found = [node.key for node in loader.graph.node_map[key].parents]
+        else:  # replaced by a squash, so not a node: what its file says has to do
+            found = [parent for parent in migration.dependencies if parent[1][:2] != "__"]
+        parents[MigrationKey(*key)] = tuple(sorted(MigrationKey(*parent) for parent in found))
+    return HistoryFacts(
+        nodes=frozenset(MigrationKey(*key) for key in disk),
+        parents=parents,
+        replacements={
+            MigrationKey(*key): tuple(MigrationKey(*other) for other in migration.replaces)
+            for key, migration in disk.items()
+            if migration.replaces
+        },
+        recorded=tuple(row.migration for row in rows),
+        apps=frozenset(config.label for config in apps.get_app_configs()),
+    )
+
+
+def _schemas(expected: Schema) -> tuple[str, ...]:
+    """Schemas that a `db_table` names, beside those of the search path."""
+    return tuple(sorted({split_key(key)[0] for key in expected.tables} - {""}))
+
+
+def _comparable(snapshot: Snapshot | None, recorded: tuple[MigrationKey, ...]) -> Schema | None:
+    """The schema of a snapshot, where the same migrations were recorded then as now."""
+    if snapshot is None:
+        return None
+    content = snapshot.content
+    if set(content.get("recorded", ())) != {str(key) for key in recorded}:
+        return None
+    return Schema.from_dict(content["schema"])
+
+
+def _leaves(loader: MigrationLoader, recorded: tuple[MigrationKey, ...]) -> tuple[str, ...]:
+    """Recorded nodes with no recorded child in the same app."""
+    applied = set(recorded)
+    return tuple(
+        str(key)
+        for key in sorted(recorded)
+        if not any(
+            MigrationKey(*child.key) in applied and child.key[0] == key.app
+            for child in loader.graph.node_map[key].children
+        )
+    )
+
+
+# -- the journal held against the rows ------------------------------------------------
+
+
+def reconcile_history(
+    ledger: Ledger, rows: Iterable[HistoryRow], *, alias: str, emit: Emit
+) -> None:
+    """Settle what an interrupted attempt left open, before anything is judged.
+
+    Args:
+        ledger: The target's chain, earlier claims included.
+        rows: What django_migrations holds.
+        alias: For messages.
+        emit: Gets a MigrationApplied for each that turns out to be committed.
+
+    Raises:
+        Diverged: The journal holds a commit that the database has lost.
+    """
+    if not ledger.resumed:
+        return
+    replaces = {
+        key: list(migration.replaces)
+        for key, migration in load_disk().migrations.items()
+        if migration.replaces
+    }
+    found = reconcile(
+        ledger.entries("migration"),
+        {(row.migration.app, row.migration.name) for row in rows},
+        replaces=replaces,
+    )
+    found.raise_if_diverged(alias)
+    for settled in found.reconciled:
+        ledger.reconciled(
+            "migration",
+            str(settled.migration),
+            settled.attempt,
+            {"direction": settled.direction},
+        )
+        emit(MigrationApplied(alias, settled.migration, 0.0, settled.attempt, how="reconciled"))
+
+
+# -- companion columns -------------------------------------------------------------------
+
+FakeDetector: TypeAlias = Callable[[Migration, Schema], bool | None]
+_detectors: dict[str, FakeDetector] = {}
+
+
+def register_fake_detector(app_label: str, detector: FakeDetector) -> None:
+    """Tell the tool how to see that a pending migration's work is already done.
+
+    For packages that make a companion of another app's column, say. Where it answers True the
+    migration is recorded without being run, and the run journals it as a companion.
+
+    Args:
+        app_label: The app whose pending migrations are shown to the detector.
+        detector: `detector(migration, live_schema) -> bool | None`; only True counts.
+    """
+    _detectors[app_label] = detector
+
+
+def companion_detector(
+    connection: BaseDatabaseWrapper, backend: Backend
+) -> Callable[[Migration], bool]:
+    """What the executor asks before it runs a migration.
+
+    Args:
+        connection: The target.
+        backend: Its vendor.
+    """
+
+    def detect(migration: Migration) -> bool:
+        detector = _detectors.get(migration.app_label)
+        return detector is not None and detector(migration, backend.inspect(connection)) is True
+
+    return detect
+
+
+def _companions(facts: ScanFacts, loader: MigrationLoader) -> frozenset[MigrationKey]:
+    """Pending migrations that a detector says are there already: no drift, then."""
+    return frozenset(
+        effect.migration
+        for effect in facts.pending
+        if (detector := _detectors.get(effect.migration.app)) is not None
+        and detector(loader.graph.nodes[effect.migration], facts.live) is True
+    )
+
+
+# -- models and apps of this database ---------------------------------------------------------
+
+
+def routed_models(
+    connection: BaseDatabaseWrapper, labels: Iterable[str] = ()
+) -> tuple[type[Model], ...]:
+    """Models of apps with migrations whose table belongs on this database.
+
+    Args:
+        connection: Of the database.
+        labels: Only of these apps; empty for all.
+    """
+    wanted = frozenset(labels)
+    ownership = Ownership(connection)
+    migrated = load_disk().migrated_apps
+    return tuple(
+        model
+        for model in apps.get_models(include_auto_created=True)
+        if model._meta.app_label in migrated
+        and (not wanted or model._meta.app_label in wanted)
+        and ownership.owns(model)
+    )
+
+
+def owns_anything(connection: BaseDatabaseWrapper) -> bool:
+    """Whether any model of the project, or an app without models, belongs on this database.
+
+    Args:
+        connection: Of the database.
+    """
+    ownership = Ownership(connection)
+    if any(ownership.owns(model) for model in apps.get_models(include_auto_created=True)):
+        return True
+    return any(
+        ownership.runs(config.label)
+        for config in apps.get_app_configs()
+        if config.label in load_disk().migrated_apps and not list(config.get_models())
+    )
+
+
+# -- the plan as SQL ---------------------------------------------------------------------------
+
+
+def plan_sql(connection: BaseDatabaseWrapper, scan: ScanResult) -> tuple[PlannedStep, ...]:
+    """The pending migrations with their SQL, in order. Runs none of it.
+
+    Args:
+        connection: The target.
+        scan: What is pending there.
+    """
+    state = scan.loader.project_state([(key.app, key.name) for key in scan.recorded])
+    steps = []
+    with _harmless(connection) as editing:
+        for key in scan.pending:
+            migration = scan.loader.graph.nodes[key]
+            steps.append(_planned_step(editing, key, migration, state))
+            state = migration.mutate_state(state, preserve=True)
+    return tuple(steps)
+
+
+@contextmanager
+def _harmless(connection: BaseDatabaseWrapper) -> Iterator[BaseDatabaseWrapper]:
+    """A connection for collecting SQL: never one that would create an SQLite file."""
+    if connection.vendor == "sqlite" and not backend_for("sqlite").exists(connection):
+        other = connection.copy()
+        other.settings_dict = {**other.settings_dict, "NAME": ":memory:"}
+        try:
+            yield other
+        finally:
+            other.close()
+    else:
+        yield connection
+
+
+def _planned_step(
+    connection: BaseDatabaseWrapper, key: MigrationKey, migration: Migration, state: Any
+) -> PlannedStep:
+    opaque = tuple(
+        operation.describe() for operation in migration.operations if not operation.reduces_to_sql
+    )
+    try:
+        with connection.schema_editor(collect_sql=True, atomic=migration.atomic) as editor:
+            migration.apply(state.clone(), editor, collect_sql=True)
+        lines = tuple(line for line in editor.collected_sql or () if line.strip())
+    except Exception as error:
+        # Django looks some names up in the database; those of tables that an earlier step of
+        # the same plan makes are not there yet.
+        reason = str(error).partition("\n")[0]
+        return PlannedStep(key, (), (*opaque, f"cannot be shown before it is due: {reason}"))
+    return PlannedStep(key, lines, opaque)
