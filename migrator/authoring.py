@@ -146,6 +146,10 @@ def _call(labels: tuple[str, ...], *, check: bool, interactive: bool) -> str | N
     return None
 
 
+def _no_check(self: MigrationLoader, connection: object) -> None:
+    del self, connection
+
+
 @contextmanager
 def _no_history_check() -> Iterator[None]:
     """Keep makemigrations from connecting to every database.
@@ -155,7 +159,7 @@ def _no_history_check() -> Iterator[None]:
     alias by alias.
     """
     original = MigrationLoader.check_consistent_history
-    MigrationLoader.check_consistent_history = lambda self, connection: None  # type: ignore[method-assign]
+    MigrationLoader.check_consistent_history = _no_check  # type: ignore[method-assign]
     try:
         yield
     finally:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.apps import AppConfig
-from django.core.checks import CheckMessage, Error, Warning, register
+from django.core import checks
+from django.core.checks import CheckMessage, Error, register
 
 from migrator.conf import load_settings
 from migrator.exceptions import ConfigurationError
@@ -42,7 +43,7 @@ def check_settings(
             )
         if label not in labels:
             messages.append(
-                Warning(
+                checks.Warning(
                     f"DATABASE_ROUTING_RULES has a rule for {label!r}, which is no installed app.",
                     hint="Rules are written by app label.",
                     id="migrator.W001",

@@ -64,7 +64,7 @@ def run_and_exit(
     work: Callable[[Migrator], Report],
     options: MigratorOptions,
     *,
-    format: str,
+    style: str,
     output: str | None,
     stdout: TextIO,
     stderr: TextIO,
@@ -78,7 +78,7 @@ def run_and_exit(
     Args:
         work: What to do with the migrator.
         options: What was asked for.
-        format: One of FORMATS.
+        style: One of FORMATS.
         output: File for the report; None for standard output.
         stdout, stderr: Where a person reads.
         color: Whether to colour; None: when it is a terminal.
@@ -86,7 +86,7 @@ def run_and_exit(
     Raises:
         SystemExit: With the exit code, unless it is 0.
     """
-    document = format != "text"
+    document = style != "text"
     stream = stderr if document and output is None else stdout
     target = _open_output(output, stderr)
     prompter: Prompter = InteractivePrompter() if options.interactive else Prompter()
@@ -98,7 +98,7 @@ def run_and_exit(
             report = work(migrator)
     except (MigratorError, JournalError, KeyboardInterrupt) as error:
         fail(error, stderr)
-    text = render(report, format, color=color, terminal=target is None and _is_terminal(stdout))
+    text = render(report, style, color=color, terminal=target is None and _is_terminal(stdout))
     if target is None:
         _write(stdout, text)
     else:

@@ -80,7 +80,7 @@ class Command(BaseCommand):
         run_and_exit(
             (lambda m: m.migrate_all()) if resume is None else (lambda m: m.resume(resume or None)),
             chosen,
-            format=options["format"],
+            style=options["format"],
             output=options["output"],
             stdout=self.stdout,  # type: ignore[arg-type]
             stderr=self.stderr,  # type: ignore[arg-type]

@@ -65,7 +65,7 @@ class Command(BaseCommand):
                 apps=tuple(options["apps"]),
                 assume_applied=tuple(options["assume_applied"]),
             ),
-            format=options["format"],
+            style=options["format"],
             output=options["output"],
             stdout=self.stdout,  # type: ignore[arg-type]
             stderr=self.stderr,  # type: ignore[arg-type]
