@@ -1,5 +1,6 @@
 -- Everything else that a migration can make: extensions, and what is not an extension's own
--- among functions, types, collations, policies, rules, indexes of materialized views.
+-- (or another object's: a range brings functions along) among functions, types, collations,
+-- policies, rules, indexes of materialized views.
 WITH spaces AS (
     SELECT
         n.oid,
@@ -11,7 +12,7 @@ WITH spaces AS (
       AND (n.nspname = ANY (current_schemas(false)) OR n.nspname = ANY (%(schemas)s::text[]))
 ),
 owned AS (
-    SELECT classid, objid FROM pg_depend WHERE deptype = 'e'
+    SELECT classid, objid FROM pg_depend WHERE deptype IN ('e', 'i')
 )
 SELECT 'extension' AS kind, extname::text AS name, extversion AS definition
 FROM pg_extension
