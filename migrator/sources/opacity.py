@@ -442,7 +442,7 @@ def _has_to_be_read(called: Any) -> bool:
 def _is_own_class(called: Any, caller: FunctionType) -> bool:
     if not isinstance(called, type) or issubclass(called, BaseException | Enum):
         return False
-    return _top(called) == _top(caller)
+    return _top(called) == _top(caller) and _top(called) not in _TRUSTED
 
 
 def _top(thing: Any) -> str:

@@ -8,6 +8,7 @@ stay strings until somebody asks for the type of a foreign key.
 
 from __future__ import annotations
 
+import copy
 import types
 from typing import Any
 
@@ -56,13 +57,28 @@ def _render(
     options = dict(model_state.options)
     options.pop("index_together", None)  # no Meta attribute any more, but state still has it
     meta = type("Meta", (), {"app_label": model_state.app_label, "apps": apps, **options})
-    body: dict[str, Any] = {name: field.clone() for name, field in model_state.fields.items()}
+    body: dict[str, Any] = {name: _fresh(field) for name, field in model_state.fields.items()}
     body.update(Meta=meta, __module__="__fake__")
     bases = _bases(state, model_state, apps, above | {key})
     model: type[models.Model] = types.new_class(
         model_state.name, bases, exec_body=lambda namespace: namespace.update(body)
     )
     return model
+
+
+def _fresh(field: Any) -> Any:
+    """A copy to bind to a class: `clone()`, or for a plain field of Django's the same, faster.
+
+    Cloning takes a field apart and calls its constructor, which is a third of a rendering.
+    """
+    plain = type(field).__module__.startswith("django.db.models.fields")
+    if not plain or field.is_relation or getattr(field, "field_names", None):
+        return field.clone()
+    copied = copy.copy(field)
+    copied.name = None
+    copied.creation_counter = models.Field.creation_counter
+    models.Field.creation_counter += 1
+    return copied
 
 
 def _bases(

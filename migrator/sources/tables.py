@@ -3,9 +3,9 @@
 Left out in this version, since state cannot spell it as the server would: the text of
 expressions. A default, generated column, check, condition, index expression or exclusion is
 stated as being there, with `UNSTATED` (or "", where the comparison takes that for unknown) in
-place of its text. The checks that fields bring along by themselves (`>= 0` of the positive
-integers, JSON validity) and comments and tablespaces are not stated at all. Names of constraints
-are Django's where Django gives them; those that the server would make up are empty.
+place of its text. A check that a field brings along (`>= 0` of the positive integers, JSON
+validity) is stated by its column alone. Comments and tablespaces are not stated at all. Names of
+constraints are Django's where Django gives them; those that the server would make up are empty.
 """
 
 from __future__ import annotations
@@ -81,25 +81,35 @@ class TableBuilder:
         foreign_keys: list[ForeignKey] = []
         uniques: list[Unique] = []
         indexes: list[Index] = []
+        checks: list[Check] = []
         fields: list[Any] = list(opts.local_fields)
         for field in fields:
-            target = self._link(field, model) if is_foreign_key(field) else None
-            column = self._column(field, linked=target is not None)
-            if column is None:
+            if is_foreign_key(field):
+                target = self._link(field, model)
+                if target is None:
+                    # There is no such model in the state: the type cannot be known.
+                    columns.append(Column(self._cut(field.column), "", field.null))
+                    continue
+                if field.db_constraint and self._supports_foreign_keys:
+                    foreign_keys.append(self._foreign_key(model, field, target))
+            parameters = field.db_parameters(connection=self.connection)
+            if field.column is None or parameters["type"] is None:
                 continue
+            column = self._column(field, parameters)
             columns.append(column)
-            if target is not None and field.db_constraint and self._supports_foreign_keys:
-                foreign_keys.append(self._foreign_key(model, field, target))
+            if parameters["check"]:
+                # `>= 0`, JSON validity, a year: recognised by the column that it stands on.
+                checks.append(Check(name="", expression="", columns=(column.name,)))
             if field.unique and not field.primary_key:
                 uniques.append(Unique(name="", columns=(column.name,)))
-            indexes.extend(self._field_indexes(model, field, linked=target is not None))
+            if field.db_index or field.unique:
+                indexes.extend(self._field_indexes(model, field, parameters))
         uniques.extend(self._together_unique(model, names) for names in opts.unique_together)
         indexes.extend(
             self._together_index(model, names)
             for names in state_options.get("index_together") or ()
         )
         indexes.extend(self._meta_indexes(model))
-        checks: list[Check] = []
         exclusions: list[Exclusion] = []
         for constraint in opts.constraints:
             made = self._constraint(model, constraint)
@@ -136,13 +146,7 @@ class TableBuilder:
 
     # -- columns -----------------------------------------------------------------
 
-    def _column(self, field: Any, *, linked: bool) -> Column | None:
-        if is_foreign_key(field) and not linked:
-            # It points to a model that the state does not have: the type cannot be known.
-            return Column(name=self._cut(field.column), type="", nullable=field.null)
-        parameters = field.db_parameters(connection=self.connection)
-        if field.column is None or parameters["type"] is None:
-            return None
+    def _column(self, field: Any, parameters: dict[str, Any]) -> Column:
         generated = bool(field.generated)
         return Column(
             name=self._cut(field.column),
@@ -254,21 +258,20 @@ class TableBuilder:
     # -- indexes -------------------------------------------------------------------
 
     def _field_indexes(
-        self, model: type[models.Model], field: Any, *, linked: bool
+        self, model: type[models.Model], field: Any, parameters: dict[str, Any]
     ) -> Iterator[Index]:
         table, column = model._meta.db_table, self._cut(field.column)
         if field.db_index and not field.unique and self._indexable(field):
             name = self._editor._create_index_name(table, [field.column])
             yield Index(name=name, keys=(IndexKey(column=column),))
-        if not (field.db_index or field.unique) or self.vendor != "postgresql":
-            return
-        if is_foreign_key(field) and not linked:
+        if self.vendor != "postgresql":
             return
         # PostgreSQL: a second index for LIKE, see _create_like_index_sql.
         db_type = field.db_type(connection=self.connection) or ""
-        collated = field.db_parameters(connection=self.connection).get("collation")
+        if "[" in db_type or parameters.get("collation"):
+            return
         for prefix, opclass in _PATTERN_OPS.items():
-            if db_type.startswith(prefix) and "[" not in db_type and not collated:
+            if db_type.startswith(prefix):
                 name = self._editor._create_index_name(table, [field.column], suffix="_like")
                 yield Index(name=name, keys=(IndexKey(column=column, opclass=opclass),))
 
