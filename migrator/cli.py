@@ -240,7 +240,7 @@ def prune(before: str | None, keep: int | None, yes: bool) -> int:
             hint="Give either --before DATE or --keep N.",
         )
     moment = _moment(before) if before else None
-    with opened_journal() as source:
+    with opened_journal(writable=True) as source:
         doomed = _prunable(source, moment, keep)
         if not doomed:
             click.echo("Nothing to remove.")
@@ -257,8 +257,12 @@ def prune(before: str | None, keep: int | None, yes: bool) -> int:
 
 
 @contextlib.contextmanager
-def opened_journal() -> Iterator[Journal]:
+def opened_journal(*, writable: bool = False) -> Iterator[Journal]:
     """The journal that the options, the environment, the settings or the directory name.
+
+    Args:
+        writable: To write to it; it has to be there all the same, so that a wrong URL never
+            makes an empty journal.
 
     Raises:
         UsageError: None of them names one, or the settings do not load.
@@ -266,7 +270,9 @@ def opened_journal() -> Iterator[Journal]:
     """
     meta = click.get_current_context().meta
     url, origin = locate_journal(meta.get(_META + "journal"), meta.get(_META + "settings"))
-    with journal.open_journal(url, create=False) as source:
+    if writable:
+        journal.open_journal(url, create=False).close()
+    with journal.open_journal(url, create=writable) as source:
         if meta.get(_META + "verbose"):
             click.echo(f"Journal {source.location} ({origin}).", err=True)
         yield source

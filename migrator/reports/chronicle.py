@@ -24,6 +24,7 @@ class Step:
     Attributes:
         first, last: Sequence numbers of its entries.
         kind, name, attempt: Its key.
+        epoch: The claim under which it began.
         at: When it began.
         phase: Its outcome; "intent" while there is none.
         seconds: How long it took, where the outcome says.
@@ -35,10 +36,16 @@ class Step:
     kind: str
     name: str
     attempt: int
+    epoch: int
     at: str
     phase: str
     seconds: float | None = None
     payload: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """What it is about: its name, or for a claim the epoch that it began."""
+        return f"epoch {self.epoch}" if self.kind == "claim" else self.name
 
     @property
     def numbers(self) -> str:
@@ -61,6 +68,7 @@ def steps_of(entries: Iterable[Document]) -> list[Step]:
                 entry["seq"],
                 entry["seq"],
                 *key,
+                epoch=entry["epoch"],
                 at=entry["at"],
                 phase=entry["phase"],
                 seconds=entry.get("seconds"),

@@ -79,7 +79,7 @@ def _show_lines(document: Document) -> Iterator[str]:
                     step.numbers,
                     spell_time(step.at),
                     prose(step.kind),
-                    code(step.name),
+                    code(step.title),
                     f"**{outcome_of(step)}**"
                     if step.phase in ("intent", "failed")
                     else outcome_of(step),

@@ -154,7 +154,7 @@ def _step_row(step: Step) -> Sequence[Cell]:
         (step.numbers, "dim"),
         (spell_clock(step.at), "dim"),
         step.kind,
-        step.name,
+        step.title,
         (outcome, STATUS_STYLES.get(outcome, "")),
         (detail, "red" if outcome == "failed" else "dim"),
     )
