@@ -42,10 +42,9 @@ from migrator.exceptions import (
     ResumeRefused,
     UnknownAlias,
     VerificationFailed,
-    exit_code_of,
 )
 from migrator.phases.context import Survey
-from migrator.phases.guard import survey_alias
+from migrator.phases.guard import mark_duplicates, survey_alias
 from migrator.prompts import Prompter
 from migrator.reports.document import Report, ReportBuilder
 from migrator.runner import AliasResult, AliasRunner
@@ -88,6 +87,7 @@ class Fleet:
         self._results: dict[str, AliasResult] = {}
         self._epochs: dict[str, int] = {}
         self._resuming = False
+        self._began = _now()
 
     # -- entrances ------------------------------------------------------------
 
@@ -103,7 +103,7 @@ class Fleet:
         aliases = plan_order(self._options.databases)
         with self._journal() as journal, interruptible():
             written = self._write_migrations()
-            surveys = [self._survey(alias) for alias in aliases]
+            surveys = mark_duplicates(self._survey(alias) for alias in aliases)
             journal, run = self._open(journal, surveys, written)
             return self._drive(journal, run, surveys)
 
@@ -125,7 +125,7 @@ class Fleet:
             _refuse_unknown_aliases(run, unfinished)
             if unfinished:
                 _refuse_changed_files(run, accept=self._options.accept_changed_migrations)
-            surveys = [self._survey(target.alias) for target in unfinished]
+            surveys = mark_duplicates(self._survey(target.alias) for target in unfinished)
             for survey, target in zip(surveys, unfinished, strict=True):
                 _refuse_moved(run, target, survey)
                 _refuse_locked(survey)
@@ -137,7 +137,7 @@ class Fleet:
                     run.kind,
                     run.goal,
                     tuple(t.alias for t in unfinished),
-                    _now(),
+                    self._began,
                     resumed=True,
                 )
             )
@@ -198,7 +198,8 @@ class Fleet:
             self._emit(_no_record(error))
             journal = MemoryJournal()
             run = open_in(journal)
-        self._emit(RunOpened(run.id, run.kind, run.goal, tuple(s.alias for s in surveys), _now()))
+        aliases = tuple(survey.alias for survey in surveys)
+        self._emit(RunOpened(run.id, run.kind, run.goal, aliases, self._began))
         return journal, run
 
     def _drive(self, journal: Journal, run: Run, surveys: Sequence[Survey]) -> Report:
