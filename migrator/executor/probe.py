@@ -129,27 +129,43 @@ def inspect_index(connection: BaseDatabaseWrapper, table: str, name: str) -> str
 
 
 class Witness:
-    """PostgreSQL remembers for each transaction whether it was committed."""
+    """What a database itself remembers about a transaction that was, or was not, committed.
+
+    PostgreSQL knows the status of each transaction by its id; SQLite counts committed changes
+    of the schema in its header (https://www.sqlite.org/fileformat2.html#schema_cookie).
+    """
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self.connection = connection
 
     def token(self) -> str:
-        """The id of the transaction in progress; "" where there is no such thing."""
-        if self.connection.vendor != "postgresql":
-            return ""
-        with self.connection.cursor() as cursor:
-            cursor.execute("SELECT pg_catalog.pg_current_xact_id()::text")
-            return str(cursor.fetchone()[0])
+        """What to remember of the transaction in progress, before it has done anything; "" where
+        there is no such thing.
+        """
+        if self.connection.vendor == "postgresql":
+            return str(self._ask("SELECT pg_catalog.pg_current_xact_id()::text"))
+        if self.connection.vendor == "sqlite":
+            return str(self._ask("PRAGMA schema_version"))
+        return ""
 
-    def committed(self, token: str) -> bool | None:
-        """Whether that transaction was committed; None when the server no longer knows."""
-        if not token or self.connection.vendor != "postgresql":
+    def committed(self, token: str, *, changes_schema: bool) -> bool | None:
+        """Whether that transaction was committed; None when nobody can tell.
+
+        Args:
+            token: What `token` returned in it.
+            changes_schema: Whether it was bound to change the schema, had it been committed.
+        """
+        if not token:
             return None
+        if self.connection.vendor == "sqlite":
+            return str(self._ask("PRAGMA schema_version")) != token if changes_schema else None
         try:
-            with self.connection.cursor() as cursor:
-                cursor.execute("SELECT pg_catalog.pg_xact_status(%s::xid8)", [token])
-                status = cursor.fetchone()[0]
+            status = self._ask("SELECT pg_catalog.pg_xact_status(%s::xid8)", token)
         except DatabaseError:  # "transaction ID … is in the future": another database
             return None
-        return {"committed": True, "aborted": False}.get(status)
+        return {"committed": True, "aborted": False}.get(str(status))
+
+    def _ask(self, sql: str, *params: str) -> object:
+        with self.connection.cursor() as cursor:
+            cursor.execute(sql, params)
+            return cursor.fetchone()[0]

@@ -35,10 +35,9 @@ _ALREADY_THERE: dict[str, frozenset[object]] = {
 def error_code(error: BaseException) -> object:
     """The vendor's code of a database error: an SQLSTATE, or MySQL's number; None without."""
     cause = error.__cause__ or error
-    for name in ("sqlstate", "pgcode"):
-        if code := getattr(cause, name, None):
-            return str(code)
-    return cause.args[0] if cause.args and isinstance(cause.args[0], int) else None
+    if cause.args and isinstance(cause.args[0], int):  # MySQL's; PyMySQL has an sqlstate too
+        return cause.args[0]
+    return getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
 
 
 def is_already_there(vendor: str, error: DatabaseError) -> bool:
@@ -48,8 +47,13 @@ def is_already_there(vendor: str, error: DatabaseError) -> bool:
 
 def first_line(error: BaseException) -> str:
     """The first line of an error, with its class unless it is a database's."""
-    lines = str(error).strip().splitlines()
+    said = error.args
+    # MySQL's drivers give (number, message).
+    numbered = len(said) == 2 and isinstance(said[0], int)
+    lines = str(said[1] if numbered else error).strip().splitlines()
     text = lines[0] if lines else ""
+    if numbered:
+        text = f"{text} ({said[0]})"
     if isinstance(error, DatabaseError) and text:
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

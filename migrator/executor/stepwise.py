@@ -232,7 +232,9 @@ class StepwiseRun:
         if not step.in_doubt or step.nature is Nature.INERT:
             return False
         assert step.last is not None  # noqa: S101  (typing: in_doubt says so)
-        committed = Witness(self.connection).committed(step.last.payload.get("xid", ""))
+        committed = Witness(self.connection).committed(
+            step.last.payload.get("witness", ""), changes_schema=step.nature is Nature.SCHEMA
+        )
         if committed is not None:
             return committed
         if step.nature is Nature.SCHEMA:
@@ -466,7 +468,7 @@ class StepwiseRun:
         step.attempt = (step.last.number if step.last else 0) + 1
         step.began = time.monotonic()
         if step.token:
-            payload["xid"] = step.token
+            payload["witness"] = step.token
         payload["description"] = step.operation.describe()
         self.journal.intent(Kind.OPERATION, step.name, step.attempt, payload)
 
