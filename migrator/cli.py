@@ -572,7 +572,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return ExitCode.INTERRUPTED
     except Exception as error:
         if os.environ.get("MIGRATOR_DEBUG", "") not in ("", "0"):
-            traceback.print_exc()
+            click.echo(scrub_text(traceback.format_exc()), err=True)
         _complain(error)
         return exit_code_of(error)
 
