@@ -38,7 +38,6 @@ from migrator.core.schema import (
     Schema,
     Table,
     Unique,
-    split_key,
 )
 
 Value: TypeAlias = Column | bool | None
@@ -101,6 +100,18 @@ class Histories:
         """The operations of one migration, in order."""
         return tuple(step for step in self.steps if step.migration == migration)
 
+    def origin(self, atom: Atom) -> MigrationKey | None:
+        """The last migration that made an object what it is; None when none touches it."""
+        return next(
+            (
+                step.migration
+                for step in reversed(self.steps)
+                for touch in step.touches
+                if touch.atom == atom and self.atoms[atom].values[touch.index]
+            ),
+            None,
+        )
+
 
 class LiveTables:
     """What is live, looked up by folded names."""
@@ -138,8 +149,9 @@ class LiveTables:
         if table is None:
             return False
         if atom.kind == "index name":
-            names = (item.name for item in (*table.indexes, *table.uniques))
-            return any(fold(self.vendor, name) == atom.name for name in names)
+            items: tuple[Index | Unique, ...] = (*table.indexes, *table.uniques)
+            names = {fold(self.vendor, item.name) for item in items}
+            return atom.name in names
         thing = history.thing
         return thing is not None and holds(self.vendor, table, thing)
 
@@ -158,8 +170,7 @@ def holds(vendor: str, table: Table, thing: Attachment) -> bool:
     if isinstance(thing, Check):
         return any(
             fold(vendor, check.name) == name
-            or bool(thing.expression)
-            and same_expression(thing.expression, check.expression)
+            or (bool(thing.expression) and same_expression(thing.expression, check.expression))
             for check in table.checks
         )
     return any(fold(vendor, item.name) == name for item in table.exclusions)
@@ -227,7 +238,8 @@ class _Tracer:
             old, new = before.get(name), after.get(name)
             if old is not None and new is not None and _alike(old, new):
                 continue
-            shown = (new or old).name  # type: ignore[union-attr]  # one of them is there
+            column = new or old
+            shown = column.name if column else name
             touches.append(
                 self._touch(
                     Atom("column", key, name),
@@ -242,6 +254,7 @@ class _Tracer:
     def _attachments(self, key: str, effect: TableEffect) -> list[Touch]:
         before = self._signatures(key, effect.before)
         after = self._signatures(key, effect.after)
+        both: dict[Atom, Attachment] = {**before, **after}
         return [
             self._touch(
                 atom,
@@ -251,7 +264,7 @@ class _Tracer:
                 thing=thing,
                 telling=effect.after is not None,
             )
-            for atom, thing in {**before, **after}.items()
+            for atom, thing in both.items()
             if (atom in before) != (atom in after)
         ]
 

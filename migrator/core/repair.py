@@ -1,251 +1,63 @@
-"""What a repair would do, and what it refuses to do, decided before anything is touched."""
+"""What a repair would do, and what it refuses to do, decided before anything is touched.
+
+It never replays a range of migrations, never touches a row other than the one concerned,
+and never does anything that could lose data. The shapes are in `core.actions`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TypeAlias
+from collections.abc import Iterable, Iterator, Mapping
 
-from migrator.core.drift import ScanFacts
-from migrator.core.effects import MigrationKey
-from migrator.core.incidents import Incident
-from migrator.core.schema import (
-    Check,
-    Column,
-    Exclusion,
-    ForeignKey,
-    Index,
-    PrimaryKey,
-    Table,
-    Unique,
+from migrator.core.actions import (
+    Action,
+    AddColumn,
+    AddConstraint,
+    Constraint,
+    CreateIndex,
+    CreateTable,
+    Decision,
+    ForgetMigration,
+    RebuildIndex,
+    RecordMigration,
+    Refusal,
+    RepairPlan,
+    RepairPolicy,
+    ResetSequence,
+    RunOperations,
+    SetDefault,
+    ValidateConstraint,
 )
-
-Constraint: TypeAlias = PrimaryKey | Unique | ForeignKey | Check | Exclusion
-
-
-@dataclass(frozen=True, slots=True)
-class RecordMigration:
-    """Write one row of django_migrations: everything that the migration does is there."""
-
-    migration: MigrationKey
-    reason: str = ""
-
-    @property
-    def description(self) -> str:
-        """One line for people."""
-        return f"Record {self.migration} as applied" + (f" ({self.reason})" if self.reason else "")
-
-
-@dataclass(frozen=True, slots=True)
-class ForgetMigration:
-    """Delete one row of django_migrations (all its duplicates), so that migrate applies it."""
-
-    migration: MigrationKey
-
-    @property
-    def description(self) -> str:
-        """One line for people."""
-        return f"Forget {self.migration}, so that migrate applies it again"
-
-
-@dataclass(frozen=True, slots=True)
-class RunOperations:
-    """Run some operations of one migration, each from the state that it was written for.
-
-    Attributes:
-        migration: Whose operations.
-        operations: Positions in `migration.operations`, ascending.
-        record: Whether the row is to be written afterwards, in the same transaction where
-            the vendor can.
-    """
-
-    migration: MigrationKey
-    operations: tuple[int, ...]
-    record: bool
-
-    @property
-    def description(self) -> str:
-        """One line for people."""
-        many = "s" if len(self.operations) > 1 else ""
-        numbers = ", ".join(str(index + 1) for index in self.operations)
-        tail = ", then record it" if self.record else ""
-        return f"Run operation{many} {numbers} of {self.migration}{tail}"
-
-
-@dataclass(frozen=True, slots=True)
-class CreateTable:
-    """Create a missing table.
-
-    Attributes:
-        table: As state describes it; `table.model` names the model, "" for an M2M table.
-        state: The state to take it from: after this migration; None: the recorded head.
-    """
-
-    table: Table
-    state: MigrationKey | None = None
-
-    @property
-    def description(self) -> str:
-        """One line for people."""
-        return f"Create table {self.table.key}"
-
-
-@dataclass(frozen=True, slots=True)
-class AddColumn:
-    """Add a missing column, with what state puts on it (its index, foreign key, check)."""
-
-    table: str
-    column: Column
-    state: MigrationKey | None = None
-
-    @property
-    def description(self) -> str:
-        """One line for people."""
-        return f"Add column {self.table}.{self.column.name}"
-
-
-@dataclass(frozen=True, slots=True)
-class CreateIndex:
-    """Create a missing index."""
-
-    table: str
-    index: Index
-    state: MigrationKey | None = None
-
-    @property
-    def description(self) -> str:
-        """One line for people."""
-        return f"Create index {self.index.name} on {self.table}"
-
-
-@dataclass(frozen=True, slots=True)
-class AddConstraint:
-    """Create a missing constraint; not where existing rows violate it."""
-
-    table: str
-    constraint: Constraint
-    state: MigrationKey | None = None
-
-    @property
-    def description(self) -> str:
-        """One line for people."""
-        return f"Create constraint {self.constraint.name} on {self.table}"
-
-
-@dataclass(frozen=True, slots=True)
-class SetDefault:
-    """Give a column the database default that state declares."""
-
-    table: str
-    column: Column
-
-    @property
-    def description(self) -> str:
-        """One line for people."""
-        return f"Set the default of {self.table}.{self.column.name}"
-
-
-@dataclass(frozen=True, slots=True)
-class RebuildIndex:
-    """Drop an INVALID index and build it again, concurrently."""
-
-    table: str
-    index: Index
-
-    @property
-    def description(self) -> str:
-        """One line for people."""
-        return f"Drop the invalid index {self.index.name} on {self.table} and build it again"
-
-
-@dataclass(frozen=True, slots=True)
-class ValidateConstraint:
-    """Validate a constraint that is NOT VALID."""
-
-    table: str
-    name: str
-
-    @property
-    def description(self) -> str:
-        """One line for people."""
-        return f"Validate constraint {self.name} on {self.table}"
-
-
-@dataclass(frozen=True, slots=True)
-class ResetSequence:
-    """Move a sequence past the largest value of its column."""
-
-    table: str
-    column: str
-    sequence: str
-    value: int
-
-    @property
-    def description(self) -> str:
-        """One line for people."""
-        return f"Move sequence {self.sequence} of {self.table}.{self.column} to {self.value}"
-
-
-Action: TypeAlias = (
-    RecordMigration
-    | ForgetMigration
-    | RunOperations
-    | CreateTable
-    | AddColumn
-    | CreateIndex
-    | AddConstraint
-    | SetDefault
-    | RebuildIndex
-    | ValidateConstraint
-    | ResetSequence
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """A question that only a person can answer; `--assume-applied <migration>` answers it."""
-
-    migration: MigrationKey
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """An incident that no repair touches, with the reason."""
-
-    incident: Incident
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class RepairPolicy:
-    """What a person has decided.
-
-    Attributes:
-        assume_applied: Migrations whose unobservable effect somebody vouches for.
-    """
-
-    assume_applied: frozenset[MigrationKey] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class RepairPlan:
-    """What to do, in order; nothing is to be done while there are decisions or refusals.
-
-    Attributes:
-        actions: In the order of execution.
-        notes: What a person should know: data that is gone, for example.
-        decisions: What somebody has to decide first (exit 3).
-        refusals: What has to be mended by hand (exit 1).
-    """
-
-    actions: tuple[Action, ...] = ()
-    notes: tuple[str, ...] = ()
-    decisions: tuple[Decision, ...] = ()
-    refusals: tuple[Refusal, ...] = ()
-
-    def __bool__(self) -> bool:
-        return bool(self.actions or self.decisions or self.refusals)
+from migrator.core.analysis import Analysis, ScanFacts, analyse
+from migrator.core.comparison import columns_by_name, fold_key
+from migrator.core.diff import Change, ChangeKind
+from migrator.core.effects import Effect, MigrationKey
+from migrator.core.forgetting import plan_forgetting
+from migrator.core.histories import Atom
+from migrator.core.incidents import Code, Incident, ObjectRef
+from migrator.core.recorded import RecordedVerdict
+from migrator.core.schema import Column, ForeignKey, Index, Table
+from migrator.core.unrecorded import UnrecordedRepair, drops
+
+__all__ = [
+    "Action",
+    "AddColumn",
+    "AddConstraint",
+    "Constraint",
+    "CreateIndex",
+    "CreateTable",
+    "Decision",
+    "ForgetMigration",
+    "RebuildIndex",
+    "RecordMigration",
+    "Refusal",
+    "RepairPlan",
+    "RepairPolicy",
+    "ResetSequence",
+    "RunOperations",
+    "SetDefault",
+    "ValidateConstraint",
+    "plan_repair",
+]
 
 
 def plan_repair(
@@ -263,4 +75,270 @@ def plan_repair(
     Returns:
         The plan; empty when no blocking incident needs anything.
     """
-    raise NotImplementedError
+    blocking = tuple(incident for incident in incidents if incident.blocking)
+    if not blocking:
+        return RepairPlan()
+    return _Repair(analyse(facts), blocking, policy or RepairPolicy()).plan()
+
+
+class _Repair:
+    """Collects the actions of one plan, in the order of their execution."""
+
+    def __init__(
+        self, analysis: Analysis, incidents: tuple[Incident, ...], policy: RepairPolicy
+    ) -> None:
+        self.analysis = analysis
+        self.facts = analysis.facts
+        self.vendor = analysis.facts.live.vendor
+        self.incidents = incidents
+        self.policy = policy
+        self.changes = {change.ref: change for change in analysis.changes}
+        self.pending = {verdict.migration for verdict in analysis.pending}
+        self.renames: list[Action] = []
+        self.tables: dict[str, Table] = {}
+        self.additions: dict[ObjectRef, Action] = {}
+        self.notes: dict[str, None] = {}
+        self.refusals: list[Refusal] = []
+
+    def plan(self) -> RepairPlan:
+        """Everything that is to be done about the blocking incidents."""
+        by_migration = {i.migration: i for i in self.incidents if i.migration is not None}
+        unrecorded = UnrecordedRepair(
+            self.analysis,
+            (
+                i.migration
+                for i in self.incidents
+                if i.migration in self.pending
+                and i.code in (Code.UNRECORDED_PRESENT, Code.HALF_APPLIED)
+            ),
+            (i.migration for i in self.incidents if i.code is Code.WRONG_ORDER and i.migration),
+            self.policy,
+        )
+        for key, reason in unrecorded.refusals:
+            incident = by_migration.get(key) or self.incidents[0]
+            self.refusals.append(Refusal(incident, reason))
+        forgotten = self._recorded()
+        for incident in self.incidents:
+            self._single(incident, unrecorded)
+        return RepairPlan(
+            actions=(
+                *self.renames,
+                *(CreateTable(table) for table in _in_order(self.vendor, self.tables)),
+                *(a for ref, a in self.additions.items() if ref.table not in self.tables),
+                *(a for actions in unrecorded.actions.values() for a in actions),
+                *(ForgetMigration(key) for key in reversed(forgotten)),
+            ),
+            notes=tuple(self.notes),
+            decisions=tuple(unrecorded.decisions),
+            refusals=tuple(self.refusals),
+        )
+
+    # -- recorded, missing ---------------------------------------------------
+
+    def _recorded(self) -> tuple[MigrationKey, ...]:
+        """Forget what can be forgotten, in plan order; make what is missing of the rest."""
+        incidents = {
+            i.migration: i
+            for i in self.incidents
+            if i.code in (Code.RECORDED_MISSING, Code.HALF_APPLIED)
+            and i.migration not in self.pending
+        }
+        verdicts = [v for v in self.analysis.recorded if v.migration in incidents]
+        effects = {effect.migration: effect for effect in self.facts.recorded}
+        forgotten = plan_forgetting(self.analysis, verdicts)
+        for verdict in verdicts:
+            if verdict.migration in forgotten:
+                self._note_gone(verdict)
+                continue
+            reason = self._restore(verdict, effects[verdict.migration])
+            if reason:
+                self.refusals.append(Refusal(incidents[verdict.migration], reason))
+        return forgotten
+
+    def _note_gone(self, verdict: RecordedVerdict) -> None:
+        renamed = {
+            rename.rename.before
+            for rename in self.analysis.missed
+            if rename.migration == verdict.migration
+        }
+        for atom in sorted(verdict.atoms):
+            ref = ObjectRef(atom.kind, atom.table, atom.name)
+            if not renamed and self._expected(atom) is not None and not self._live(atom):
+                self._gone(ref)
+
+    def _gone(self, ref: ObjectRef) -> None:
+        self.notes[f"The data of {ref} is gone: it is made again, empty."] = None
+
+    def _restore(self, verdict: RecordedVerdict, effect: Effect) -> str:
+        """Make just what is missing of a migration; the reason when that cannot be done."""
+        missed = {
+            miss.operation: miss.rename
+            for miss in self.analysis.missed
+            if miss.migration == verdict.migration
+        }
+        of_renames: set[Atom] = set()
+        for index, rename in missed.items():
+            if index not in verdict.operations:
+                continue
+            operation = next(op for op in effect.operations if op.index == index)
+            if drops(operation, self.vendor):
+                return "It would drop something; run it by hand."
+            run = RunOperations(verdict.migration, (index,), record=False)
+            if run not in self.renames:
+                self.renames.append(run)
+            keys = {rename.before, rename.after}
+            names = {name for pair in rename.columns for name in pair}
+            of_renames |= {
+                atom
+                for atom in verdict.atoms
+                if atom.table in keys and (rename.before != rename.after or atom.name in names)
+            }
+        for atom in sorted(verdict.atoms - of_renames):
+            reason = self._make(atom)
+            if reason:
+                return reason
+        return ""
+
+    def _make(self, atom: Atom) -> str:
+        """Make one missing table or column, as state at the recorded head has it."""
+        expected = self._expected(atom)
+        if expected is None:
+            if not self._live(atom):
+                return ""
+            return f"It would drop {atom.kind} {_shown(atom)}, and data with it."
+        table = self._expected_table(atom.table)
+        if table is None:
+            return ""
+        if self._live_table(atom.table) is None:
+            if table.key not in self.tables:
+                self.tables[table.key] = table
+                self._gone(ObjectRef("table", table.key, table.key))
+            return ""
+        if not isinstance(expected, Column):
+            return ""
+        ref = ObjectRef("column", table.key, expected.name)
+        if self._live(atom):
+            return f"The {ref} is there in another shape, which no repair changes."
+        if ref not in self.additions:
+            self.additions[ref] = AddColumn(table.key, expected)
+            self._gone(ref)
+        return ""
+
+    def _expected_table(self, key: str) -> Table | None:
+        return _find(self.vendor, self.facts.expected.tables, key)
+
+    def _live_table(self, key: str) -> Table | None:
+        return _find(self.vendor, self.analysis.live.tables, key)
+
+    def _expected(self, atom: Atom) -> Table | Column | None:
+        return self._part(self._expected_table(atom.table), atom)
+
+    def _live(self, atom: Atom) -> Table | Column | None:
+        return self._part(self._live_table(atom.table), atom)
+
+    def _part(self, table: Table | None, atom: Atom) -> Table | Column | None:
+        if table is None or atom.kind == "table":
+            return table
+        return columns_by_name(self.vendor, table).get(atom.name)
+
+    # -- single differences ----------------------------------------------------
+
+    def _single(self, incident: Incident, unrecorded: UnrecordedRepair) -> None:
+        code, key = incident.code, incident.migration
+        judged = {*self.pending, *(verdict.migration for verdict in self.analysis.recorded)}
+        if code in (Code.RECORDED_MISSING, Code.UNRECORDED_PRESENT, Code.HALF_APPLIED) and (
+            key in judged and incident.objects
+        ):
+            return
+        if code is Code.WRONG_ORDER and key is not None:
+            waiting = {*unrecorded.actions, *(d.migration for d in unrecorded.decisions)}
+            waiting |= {refused for refused, _ in unrecorded.refusals}
+            if not unrecorded.settles(key) and not waiting:
+                self._refuse(incident, "What it needs is not there to be recorded.")
+            return
+        if code is Code.SEQUENCE_BEHIND:
+            self._reset(incident)
+            return
+        change = self.changes.get(incident.object)
+        if change is None or change.kind is ChangeKind.EXTRA:
+            self._refuse(incident, "No repair does this; it has to be decided by hand.")
+            return
+        action = _mending(change)
+        if action is None:
+            self._refuse(incident, "No repair does this; it has to be changed by hand.")
+        elif isinstance(action, CreateTable):
+            self.tables.setdefault(action.table.key, action.table)
+            self._gone(incident.object)
+        else:
+            self.additions.setdefault(incident.object, action)
+            if isinstance(action, AddColumn):
+                self._gone(incident.object)
+
+    def _refuse(self, incident: Incident, reason: str) -> None:
+        self.refusals.append(Refusal(incident, reason))
+
+    def _reset(self, incident: Incident) -> None:
+        for sequence in self.facts.live.sequences:
+            if (sequence.table, sequence.name) != (incident.object.table, incident.object.name):
+                continue
+            for (table, column), value in self.facts.maxima.items():
+                same = fold_key(self.vendor, table) == fold_key(self.vendor, sequence.table)
+                if same and column == sequence.column:
+                    self.additions[incident.object] = ResetSequence(
+                        sequence.table, column, sequence.name, value
+                    )
+
+
+def _mending(change: Change) -> Action | None:
+    """What mends one difference without touching data; None when nothing does."""
+    table, expected, live = change.ref.table, change.expected, change.live
+    if change.kind is ChangeKind.MISSING:
+        match expected:
+            case Table():
+                return CreateTable(expected)
+            case Column():
+                return AddColumn(table, expected)
+            case Index():
+                return CreateIndex(table, expected)
+            case None:
+                return None
+        return AddConstraint(table, expected) if isinstance(expected, Constraint) else None
+    if isinstance(expected, Column) and change.attributes == ("default",):
+        return SetDefault(table, expected)
+    if change.attributes != ("valid",) or live is None:
+        return None
+    if isinstance(live, Index):
+        return RebuildIndex(table, live)
+    return ValidateConstraint(table, live.name)
+
+
+def _in_order(vendor: str, tables: Mapping[str, Table]) -> Iterator[Table]:
+    """Tables, those that others refer to first; where they refer to each other, as they come."""
+    waiting = dict(sorted(tables.items()))
+    while waiting:
+        ready = [
+            k
+            for k, table in waiting.items()
+            if not _targets(vendor, table) & _others(vendor, waiting, k)
+        ]
+        for key in ready or list(waiting):
+            yield waiting.pop(key)
+
+
+def _others(vendor: str, tables: Mapping[str, Table], key: str) -> set[str]:
+    return {fold_key(vendor, other) for other in tables if other != key}
+
+
+def _targets(vendor: str, table: Table) -> set[str]:
+    keys: tuple[ForeignKey, ...] = table.foreign_keys
+    return {fold_key(vendor, key.to_table) for key in keys}
+
+
+def _find(vendor: str, tables: Mapping[str, Table], key: str) -> Table | None:
+    return tables.get(key) or next(
+        (table for name, table in tables.items() if fold_key(vendor, name) == key), None
+    )
+
+
+def _shown(atom: Atom) -> str:
+    return atom.table if atom.kind == "table" else f"{atom.table}.{atom.name}"

@@ -1,0 +1,253 @@
+"""What a scan found out: which migrations are there, which are missing, what is left over.
+
+Pending migrations are judged first (`core.pending`): what they account for is no drift of
+the recorded ones. Then what differs from the expected schema is blamed on the recorded
+migrations whose effect is not live (`core.recorded`). `core.drift` puts it into words,
+`core.repair` plans by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from migrator.core.comparison import fold, fold_key
+from migrator.core.diff import Change, diff
+from migrator.core.effects import Effect
+from migrator.core.histories import (
+    Atom,
+    Attachment,
+    Histories,
+    LiveTables,
+    renames_of,
+    signature,
+    trace,
+)
+from migrator.core.history import HistoryFacts
+from migrator.core.incidents import ObjectRef
+from migrator.core.pending import PendingVerdict, Standing, ancestors_of, judge_pending
+from migrator.core.recorded import (
+    MissedRename,
+    RecordedVerdict,
+    judge_recorded,
+    undo_missed_renames,
+)
+from migrator.core.schema import ForeignKey, Schema
+
+
+@dataclass(frozen=True, slots=True)
+class ScanFacts:
+    """Everything that a classification needs, as data.
+
+    Attributes:
+        expected: The schema of the state at the *recorded* migrations.
+        live: The schema that is there.
+        recorded: Effects of the recorded migrations, in plan order.
+        pending: Effects of the pending migrations, in plan order.
+        history: The graph and the recorded rows.
+        opaque_tables: Tables whose schema something unobservable may have touched in their
+            recorded history (see `opaque_tables`); None: any table.
+        snapshot: The schema at the last verified run with the same migrations recorded (or
+            with later ones laid on top, see `core.overlay`); None without one.
+        replay: The schema that the recorded migrations make in a scratch database (`--deep`).
+        laid: Keys of tables of the snapshot on which effects were laid: compared as
+            leniently as state is.
+        maxima: The largest value of a column fed by a sequence, by (table key, column).
+        ignored: Tables that are nobody's business.
+    """
+
+    expected: Schema
+    live: Schema
+    recorded: tuple[Effect, ...] = ()
+    pending: tuple[Effect, ...] = ()
+    history: HistoryFacts = field(default_factory=HistoryFacts)
+    opaque_tables: frozenset[str] | None = frozenset()
+    snapshot: Schema | None = None
+    replay: Schema | None = None
+    laid: frozenset[str] = frozenset()
+    maxima: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    ignored: frozenset[str] = frozenset({"django_migrations"})
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What the classification found out, before it is put into words; repair reads it too.
+
+    Attributes:
+        facts: What it started from.
+        live: The live schema with missed renames done.
+        pending: A verdict for each pending migration.
+        recorded: A verdict for each recorded migration that is to blame.
+        missed: Recorded renames that never happened.
+        changes: What differs from the expected schema, pending and blamed objects left out.
+        histories: Of the objects that recorded migrations touch.
+        explained: Objects that pending migrations account for.
+        accounted: Objects whose difference is told of by one of the verdicts.
+        gone: Tables and columns that differ: what hangs on them goes along.
+    """
+
+    facts: ScanFacts
+    live: Schema
+    pending: tuple[PendingVerdict, ...]
+    recorded: tuple[RecordedVerdict, ...]
+    missed: tuple[MissedRename, ...]
+    changes: tuple[Change, ...]
+    histories: Histories
+    explained: frozenset[Atom]
+    accounted: frozenset[Atom]
+    gone: frozenset[Atom]
+
+
+def analyse(facts: ScanFacts) -> Analysis:
+    """Judge the pending and the recorded migrations of one database.
+
+    Args:
+        facts: As for `classify`.
+    """
+    vendor = facts.live.vendor
+    recorded = trace(facts.recorded, vendor)
+    pending = trace(facts.pending, vendor)
+    opaque = facts.opaque_tables
+    if opaque is not None:
+        opaque = frozenset(fold_key(vendor, key) for key in opaque)
+    needs = ancestors_of((*facts.recorded, *facts.pending), facts.history.parents)
+
+    def judged(schema: Schema) -> tuple[PendingVerdict, ...]:
+        return judge_pending(
+            facts.pending, pending, LiveTables(schema), opaque=opaque, ancestors=needs
+        )
+
+    live, missed = undo_missed_renames(
+        recorded, facts.live, _accounted(judged(facts.live), LiveTables(facts.live))
+    )
+    verdicts = judged(live)
+    explained = _explained(verdicts)
+    changes = diff(facts.expected, live)
+    changed = {
+        atom_of(vendor, change.ref): change
+        for change in changes
+        if change.ref.kind in {"table", "column"} and not change.harmless
+    }
+    tables = LiveTables(live)
+    changed = {
+        atom: change
+        for atom, change in changed.items()
+        if atom.table not in tables.unreadable and change.ref.table not in facts.ignored
+    }
+    blamed, unexplained = judge_recorded(recorded, live, changed, missed, explained)
+    accounted = explained.union(changed.keys() - unexplained, *(v.atoms for v in blamed))
+    gone = accounted | changed.keys()
+    left = left_over(vendor, changes, accounted=accounted, gone=gone, explained=explained)
+    return Analysis(
+        facts, live, verdicts, blamed, missed, left, recorded, explained, accounted, gone
+    )
+
+
+def opaque_tables(recorded: Iterable[Effect]) -> frozenset[str] | None:
+    """The tables that something unobservable may have touched; None for "any table".
+
+    Args:
+        recorded: Effects of the recorded migrations, in plan order. Renames are followed.
+    """
+    found: set[str] = set()
+    for effect in recorded:
+        for operation in effect.operations:
+            if operation.opaque_tables is None:
+                return None
+            found |= operation.opaque_tables
+            for rename in renames_of(operation, ""):
+                if rename.before in {key.lower() for key in found}:
+                    found |= {
+                        table.key
+                        for table in operation.tables
+                        if table.after is not None and table.key.lower() == rename.after
+                    }
+    return frozenset(found)
+
+
+def atom_of(vendor: str, ref: ObjectRef) -> Atom:
+    """The identity of a table or column."""
+    table = fold_key(vendor, ref.table)
+    return Atom(ref.kind, table, table if ref.kind == "table" else fold(vendor, ref.name))
+
+
+def _accounted(verdicts: Iterable[PendingVerdict], live: LiveTables) -> frozenset[Atom]:
+    """Objects that are there because a pending migration has put them there."""
+    return frozenset(
+        witness.atom
+        for verdict in verdicts
+        if verdict.standing in (Standing.LIVE, Standing.PARTLY)
+        for witness in verdict.witnesses
+        if witness.standing is Standing.LIVE
+        and (
+            live.table(witness.atom.table)
+            if witness.atom.kind == "table"
+            else live.column(witness.atom.table, witness.atom.name)
+        )
+        is not None
+    )
+
+
+def _explained(verdicts: Iterable[PendingVerdict]) -> frozenset[Atom]:
+    """Objects that are as they are because of a pending migration."""
+    return frozenset(
+        witness.atom
+        for verdict in verdicts
+        if verdict.standing in (Standing.LIVE, Standing.PARTLY)
+        for witness in verdict.witnesses
+        if verdict.implied or witness.standing in (Standing.LIVE, Standing.DIFFERENT)
+    )
+
+
+def left_over(
+    vendor: str,
+    changes: Iterable[Change],
+    *,
+    accounted: frozenset[Atom],
+    gone: frozenset[Atom],
+    explained: frozenset[Atom],
+) -> tuple[Change, ...]:
+    """The changes that neither a pending nor a blamed migration accounts for.
+
+    Args:
+        vendor: Django's vendor name.
+        changes: What differs.
+        accounted: Objects whose difference is told of elsewhere.
+        gone: Tables and columns that differ themselves: what hangs on them goes along.
+        explained: Objects, indexes and constraints too, that pending migrations account for.
+    """
+    tables = {atom.table for atom in gone if atom.kind == "table"}
+    columns = {(atom.table, atom.name) for atom in gone if atom.kind == "column"}
+    left: list[Change] = []
+    for change in changes:
+        atom = atom_of(vendor, change.ref)
+        if change.ref.kind in {"table", "column"}:
+            own_table = Atom("table", atom.table, atom.table)
+            if atom in accounted or (atom.kind == "column" and own_table in accounted):
+                continue
+        elif (
+            atom.table in tables
+            or any((atom.table, fold(vendor, name)) in columns for name in change.columns)
+            or _points_to(vendor, change, tables, columns)
+            or any(
+                isinstance(thing, Attachment) and signature(vendor, atom.table, thing) in explained
+                for thing in (change.expected, change.live)
+            )
+        ):
+            continue
+        left.append(change)
+    return tuple(left)
+
+
+def _points_to(
+    vendor: str, change: Change, tables: set[str], columns: set[tuple[str, str]]
+) -> bool:
+    """Whether a foreign key refers to something that is itself at issue."""
+    return any(
+        isinstance(thing, ForeignKey)
+        and (
+            (key := fold_key(vendor, thing.to_table)) in tables
+            or any((key, fold(vendor, name)) in columns for name in thing.to_columns)
+        )
+        for thing in (change.expected, change.live)
+    )

@@ -1,0 +1,262 @@
+"""Differences that no migration as a whole accounts for: one incident for each object."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from migrator.core.analysis import Analysis, left_over
+from migrator.core.comparison import fold_key
+from migrator.core.diff import Change, ChangeKind
+from migrator.core.evidence import Proof, change_atom
+from migrator.core.incidents import Code, Evidence, Incident, ObjectRef
+from migrator.core.schema import Check, Column, ForeignKey, Table, Trigger
+from migrator.core.wording import ABSENT, describe, state_change
+
+REPAIR = "Mend it with --repair."
+BY_HAND = "No repair does this: decide which side is right and change it by hand."
+MEANT = "Nothing needs to be done if it is meant to be there."
+
+
+class Differences:
+    """Columns, indexes, constraints, triggers and sequences that are not as expected."""
+
+    def __init__(self, analysis: Analysis, proof: Proof) -> None:
+        """Prepare.
+
+        Args:
+            analysis: Of the scan.
+            proof: The evidence that there is.
+        """
+        self.analysis = analysis
+        self.facts = analysis.facts
+        self.vendor = analysis.facts.live.vendor
+        self.proof = proof
+        self.managed = {fold_key(self.vendor, key) for key in self.facts.expected.tables}
+        self.ignored = {fold_key(self.vendor, key) for key in self.facts.ignored}
+
+    def incidents(self) -> Iterator[Incident]:
+        """All of them, in no order."""
+        for change in self.analysis.changes:
+            if fold_key(self.vendor, change.ref.table) not in self.ignored:
+                yield self._incident(change, self._weigh(change))
+        yield from self._since_reference()
+        yield from self._disabled_triggers()
+        yield from self._sequences()
+
+    def _weigh(self, change: Change) -> Evidence:
+        return self.proof.weigh([change_atom(self.vendor, change)])
+
+    def _incident(self, change: Change, evidence: Evidence, *, stated: bool = True) -> Incident:
+        if change.harmless:
+            return self._harmless(change, evidence)
+        if change.kind is ChangeKind.EXTRA:
+            return self._extra(change, evidence)
+        return self._wrong(change, evidence, stated=stated)
+
+    def _harmless(self, change: Change, evidence: Evidence) -> Incident:
+        if change.ref.kind == "table":
+            return Incident(
+                Code.RECORDED_MISSING,
+                blocking=False,
+                evidence=Evidence.UNCONFIRMED,
+                object=change.ref,
+                expected=describe(change.expected),
+                live="view",
+                message=f"{change.ref.name} is a view where a table is expected.",
+                hint="Nothing needs to be done if that is meant.",
+            )
+        return Incident(
+            Code.COLUMN_DIFFERS,
+            blocking=False,
+            evidence=evidence,
+            object=change.ref,
+            expected=describe(change.expected),
+            live=describe(change.live),
+            message=f"The {change.ref} is wider than expected.",
+            hint="It takes all that is expected; nothing needs to be done.",
+        )
+
+    def _wrong(self, change: Change, evidence: Evidence, *, stated: bool) -> Incident:
+        """What is missing or different. `stated`: state expects it, not a reference alone."""
+        certain = evidence is not Evidence.UNCONFIRMED
+        code, repairable = _code(change)
+        hint = REPAIR if repairable and stated else BY_HAND
+        if code is Code.INVALID and self._left_invalid(change):
+            certain, hint = False, "A migration has left it so on purpose."
+        elif not certain:
+            hint = self.proof.doubt
+        return Incident(
+            code,
+            blocking=certain,
+            evidence=evidence,
+            object=change.ref,
+            expected=describe(change.expected),
+            live=describe(change.live),
+            migration=self.analysis.histories.origin(change_atom(self.vendor, change)),
+            message=state_change(change),
+            hint=hint,
+        )
+
+    def _extra(self, change: Change, evidence: Evidence) -> Incident:
+        ref, live = change.ref, change.live
+        certain = evidence is not Evidence.UNCONFIRMED
+        code, blocking, hint = Code.EXTRA, False, MEANT
+        message = state_change(change)
+        if ref.kind == "table":
+            message = f"The {ref} belongs to no model of this database."
+        elif isinstance(live, Column) and _required(live):
+            code = Code.EXTRA_REQUIRED_COLUMN
+            message = (
+                f"The {ref} is in no migration, takes no NULL and has no default: "
+                "every insert will fail."
+            )
+            if any(trigger.enabled for trigger in self._triggers(ref.table)):
+                evidence = Evidence.UNCONFIRMED
+                hint = "Nothing needs to be done if a trigger of the table fills it."
+            else:
+                blocking = certain
+                hint = "Drop it, or give it a default." if certain else self.proof.doubt
+        elif getattr(live, "valid", True) is False:
+            code, blocking = Code.INVALID, certain and not self._left_invalid(change)
+            message = f"The {ref} is not valid, and no migration has it."
+            hint = "Drop it, or make it valid." if blocking else self.proof.doubt
+        return Incident(
+            code,
+            blocking=blocking,
+            evidence=evidence,
+            object=ref,
+            expected=ABSENT,
+            live=describe(live),
+            message=message,
+            hint=hint,
+        )
+
+    def _since_reference(self) -> Iterator[Incident]:
+        """What changed since the snapshot and state knows nothing of."""
+        if self.proof.reference is None:
+            return
+        told = {change_atom(self.vendor, change) for change in self.analysis.changes}
+        changes = left_over(
+            self.vendor,
+            self.proof.changes,
+            accounted=self.analysis.accounted,
+            gone=self.analysis.gone,
+            explained=self.analysis.explained,
+        )
+        for change in changes:
+            table = fold_key(self.vendor, change.ref.table)
+            if change_atom(self.vendor, change) in told or table in self.ignored:
+                continue
+            if table in self.managed:
+                yield self._incident(change, self.proof.reference, stated=False)
+            elif change.ref.kind == "table" and change.kind is ChangeKind.MISSING:
+                yield Incident(
+                    Code.EXTRA,
+                    blocking=False,
+                    evidence=self.proof.reference,
+                    object=change.ref,
+                    expected=describe(change.expected),
+                    live=ABSENT,
+                    message=f"The {change.ref}, which belongs to no model, is gone.",
+                    hint="Nothing needs to be done if it was dropped on purpose.",
+                )
+
+    def _left_invalid(self, change: Change) -> bool:
+        """Whether recorded migrations left a constraint NOT VALID, to validate it later.
+
+        `AddConstraintNotValid` and `ValidateConstraint` name the constraint in `describe()`.
+        """
+        if not isinstance(change.live, Check | ForeignKey):
+            return False
+        names = {change.live.name, change.ref.name}
+        left = False
+        for step in self.analysis.histories.steps:
+            operation = step.operation
+            if operation.kind in {"AddConstraintNotValid", "ValidateConstraint"} and any(
+                name in operation.description.split() for name in names
+            ):
+                left = operation.kind == "AddConstraintNotValid"
+        return left
+
+    def _triggers(self, key: str) -> tuple[Trigger, ...]:
+        table = self._live_table(key)
+        return table.triggers if table else ()
+
+    def _live_table(self, key: str) -> Table | None:
+        wanted = fold_key(self.vendor, key)
+        tables = self.analysis.live.tables
+        return tables.get(key) or next(
+            (table for name, table in tables.items() if fold_key(self.vendor, name) == wanted),
+            None,
+        )
+
+    def _disabled_triggers(self) -> Iterator[Incident]:
+        if self.proof.reference is not None:
+            return  # compared with the triggers of the reference
+        for key, table in self.analysis.live.tables.items():
+            folded = fold_key(self.vendor, key)
+            if folded not in self.managed:
+                continue
+            for trigger in table.triggers:
+                if trigger.enabled:
+                    continue
+                certain = self.proof.certain(folded)
+                yield Incident(
+                    Code.INVALID,
+                    blocking=certain,
+                    evidence=Evidence.STATE if certain else Evidence.UNCONFIRMED,
+                    object=ObjectRef("trigger", key, trigger.name),
+                    expected="enabled trigger",
+                    live="disabled trigger",
+                    message=f"The trigger {key}.{trigger.name} is disabled.",
+                    hint="Enable it, or drop it." if certain else self.proof.doubt,
+                )
+
+    def _sequences(self) -> Iterator[Incident]:
+        maxima = {
+            (fold_key(self.vendor, table), column): value
+            for (table, column), value in self.facts.maxima.items()
+        }
+        for sequence in self.facts.live.sequences:
+            table = fold_key(self.vendor, sequence.table)
+            largest = maxima.get((table, sequence.column))
+            if largest is None or table not in self.managed or largest < 1:
+                continue
+            if sequence.last_value is not None and sequence.last_value >= largest:
+                continue
+            where = f"{sequence.table}.{sequence.column}"
+            yield Incident(
+                Code.SEQUENCE_BEHIND,
+                blocking=True,
+                evidence=Evidence.STATE,
+                object=ObjectRef("sequence", sequence.table, sequence.name),
+                expected=f"at least {largest}",
+                live="never used" if sequence.last_value is None else str(sequence.last_value),
+                message=f"The sequence {sequence.name} is behind {where}: inserts will collide.",
+                hint=REPAIR,
+            )
+
+
+def _required(column: Column) -> bool:
+    return (
+        not column.nullable
+        and column.default is None
+        and not column.identity
+        and column.generated is None
+    )
+
+
+def _code(change: Change) -> tuple[Code, bool]:
+    """The code of something missing or different, and whether a repair may mend it."""
+    kind = change.ref.kind
+    missing = change.kind is ChangeKind.MISSING
+    if kind == "table" or (kind == "column" and missing):
+        return Code.RECORDED_MISSING, True
+    if kind == "column":
+        return Code.COLUMN_DIFFERS, change.attributes == ("default",)
+    if kind == "trigger":
+        disabled = change.attributes == ("enabled",)
+        return (Code.INVALID if disabled else Code.CONSTRAINT_OR_INDEX), False
+    if change.attributes == ("valid",):
+        return Code.INVALID, True
+    return Code.CONSTRAINT_OR_INDEX, missing
