@@ -12,7 +12,6 @@ from migrator.backends.postgresql import backend
 from migrator.core.schema import (
     Check,
     Column,
-    Extra,
     ForeignKey,
     Index,
     IndexKey,
