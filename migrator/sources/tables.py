@@ -16,6 +16,7 @@ from typing import Any
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.constraints import BaseConstraint, Deferrable, UniqueConstraint
+from django.db.models.expressions import OrderBy
 
 from migrator.backends import backend_for
 from migrator.core.schema import (
@@ -97,7 +98,7 @@ class TableBuilder:
                 continue
             column = self._column(field, parameters)
             columns.append(column)
-            if parameters["check"]:
+            if parameters["check"] or self._checked_by_server(parameters["type"]):
                 # `>= 0`, JSON validity, a year: recognised by the column that it stands on.
                 checks.append(Check(name="", expression="", columns=(column.name,)))
             if field.unique and not field.primary_key:
@@ -175,6 +176,11 @@ class TableBuilder:
 
     # -- keys and constraints ------------------------------------------------------
 
+    def _checked_by_server(self, db_type: str) -> bool:
+        """MariaDB's json is longtext with a check that it adds by itself (since 10.4.3)."""
+        connection: Any = self.connection
+        return self.vendor == "mysql" and db_type == "json" and connection.mysql_is_mariadb
+
     def _primary_key(self, model: type[models.Model]) -> PrimaryKey | None:
         pk: Any = model._meta.pk
         if pk is None:
@@ -248,7 +254,8 @@ class TableBuilder:
             )
         return Index(
             name=constraint.name,
-            keys=self._keys(columns, constraint.expressions, opclasses=constraint.opclasses),
+            keys=self._expression_keys(model, constraint.expressions)
+            or self._keys(columns, opclasses=constraint.opclasses),
             unique=True,
             condition=UNSTATED if constraint.condition else "",
             include=tuple(self._columns(model, constraint.include or ())),
@@ -299,9 +306,9 @@ class TableBuilder:
             native = self.vendor == "postgresql" and suffix in _METHODS
             yield Index(
                 name=index.name,
-                keys=self._keys(
+                keys=self._expression_keys(model, index.expressions)
+                or self._keys(
                     self._columns(model, names),
-                    index.expressions,
                     orders=[order if ordered else "" for _, order in index.fields_orders],
                     opclasses=index.opclasses if self.vendor == "postgresql" else (),
                 ),
@@ -317,20 +324,45 @@ class TableBuilder:
     def _keys(
         self,
         columns: Iterable[str],
-        expressions: Iterable[Any] = (),
         *,
         orders: Iterable[str] = (),
         opclasses: Iterable[str] = (),
     ) -> tuple[IndexKey, ...]:
-        expressions = tuple(expressions)
-        if expressions:
-            return tuple(IndexKey(expression=UNSTATED) for _ in expressions)
         columns, orders, opclasses = list(columns), list(orders), list(opclasses)
         orders += [""] * (len(columns) - len(orders))
         opclasses += [""] * (len(columns) - len(opclasses))
         return tuple(
             IndexKey(column=column, descending=order == "DESC", opclass=opclass)
             for column, order, opclass in zip(columns, orders, opclasses, strict=True)
+        )
+
+    def _expression_keys(
+        self, model: type[models.Model], expressions: Iterable[Any]
+    ) -> tuple[IndexKey, ...]:
+        """Keys of an index on expressions, some of which are but columns (`F("a").desc()`)."""
+        return tuple(self._expression_key(model, expression) for expression in expressions)
+
+    def _expression_key(self, model: type[models.Model], expression: Any) -> IndexKey:
+        descending, nulls_first, opclass = False, None, ""
+        while True:
+            if isinstance(expression, OrderBy):
+                descending = expression.descending
+                if expression.nulls_first or expression.nulls_last:
+                    nulls_first = bool(expression.nulls_first)
+                expression = expression.expression
+            elif type(expression).__name__ == "OpClass":
+                if self.vendor == "postgresql":
+                    opclass = expression.extra.get("name") or getattr(expression, "name", "")
+                (expression,) = expression.get_source_expressions()
+            else:
+                break
+        plain = type(expression) is models.F and "__" not in expression.name
+        return IndexKey(
+            column=self._columns(model, [expression.name])[0] if plain else "",
+            expression="" if plain else UNSTATED,
+            descending=descending,
+            nulls_first=nulls_first,
+            opclass=opclass,
         )
 
     # -- names ---------------------------------------------------------------------
