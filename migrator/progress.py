@@ -27,7 +27,7 @@ from rich.table import Column
 from rich.text import Text
 
 from migrator.core import events as ev
-from migrator.core.spelling import printable, spell_count, spell_seconds
+from migrator.core.spelling import printable, spell_count, spell_seconds, without_alias
 
 _DOING = {
     "guard": "guarding",
@@ -130,8 +130,11 @@ class MigratorLogger:
                 return [f"{self._counter(event.alias)}{migration} failed{again}: {first}"]
             case ev.Warned(_, message, hint):
                 return [f"warning: {message}", *_indented([hint] if hint else [])]
-            case ev.AliasFailed(_, _, message, hint):
-                return [f"failed: {message}", *_indented([hint] if hint else [])]
+            case ev.AliasFailed(alias, _, message, hint):
+                return [
+                    f"failed: {without_alias(message, alias)}",
+                    *_indented([hint] if hint else []),
+                ]
             case ev.AliasFinished(_, state, seconds):
                 return [f"done, {state} in {spell_seconds(seconds)}"]
             case _:
@@ -144,7 +147,8 @@ class MigratorLogger:
                 count = spell_count(len(event.aliases), "database")
                 return [f"Run {event.run_id}: {event.kind}, {count}{resumed}"]
             case ev.RunClosed():
-                return [f"Run {event.run_id}: {event.outcome}"] if self.verbosity >= 2 else []
+                # Whatever follows on the same terminal is the report.
+                return [f"Run {event.run_id}: {event.outcome}", ""] if self.verbosity >= 2 else [""]
             case ev.RunNotice(message, hint):
                 return [message, *_indented([hint] if hint else [])]
 

@@ -32,6 +32,11 @@ def spell_count(number: int, noun: str, plural: str = "") -> str:
     return f"{number} {noun if number == 1 else plural or noun + 's'}"
 
 
+def without_alias(message: str, alias: str) -> str:
+    """A message about an alias for a place that names the alias already."""
+    return message.removeprefix(f"{alias}: ")
+
+
 def printable(text: str) -> str:
     """Text from elsewhere without what would move a terminal's cursor or change its colours.
 

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from migrator.core.incidents import Code, Incident
+from migrator.core.incidents import Incident
 from migrator.reports.document import DatabaseReport, Report
 
 MANAGE = "python manage.py migrate_all"
 
 # As migrator.exceptions.ExitCode, which would bring the journal in here.
 _DECISION, _LOCKED = 3, 4
-
-# Never mended by --repair: the report gives the SQL, a person runs it.
-_BY_HAND = {Code.COLUMN_DIFFERS, Code.EXTRA_REQUIRED_COLUMN, Code.GHOST, Code.WRONG_ORDER}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,18 +72,25 @@ def _after_looking(report: Report) -> tuple[Advice, ...]:
 
 
 def _mend(report: Report, drifted: Sequence[DatabaseReport]) -> tuple[Advice, ...]:
+    """By hand what no repair takes, since a repair does all of an alias or nothing; then it."""
     incidents = [i for d in drifted if d.drift for i in d.drift.blocking]
-    by_hand = [incident for incident in incidents if incident.code in _BY_HAND]
-    steps: list[Advice] = []
+    by_hand = sorted({i.code.value for i in incidents if not _repairable(i)})
+    repair = f"{MANAGE} --repair{_selection(report, drifted)}"
     if by_hand:
-        codes = ", ".join(sorted({incident.code.value for incident in by_hand}))
-        steps.append(Advice(f"Mend {codes} by hand, as the hints above say; no repair touches it."))
-    if len(by_hand) < len(incidents) and report.kind != "repair":
-        command = f"{MANAGE} --repair{_selection(report, drifted)}"
-        steps.append(Advice("Mend the drift, then migrate:", command))
-    elif report.kind == "repair":
-        steps.append(Advice("Look at what the repair left:", f"{MANAGE} --check"))
-    return tuple(steps)
+        first = Advice(f"Mend {', '.join(by_hand)} by hand, as the hints above say.")
+        if all(i.code.value in by_hand for i in incidents):
+            return (first, Advice("Then look again:", f"{MANAGE} --check"))
+        return (first, Advice("Then repair the rest, and migrate:", repair))
+    if report.kind == "repair":
+        return (Advice("Look at what the repair left:", f"{MANAGE} --check"),)
+    return (Advice("Repair the drift, then migrate:", repair),)
+
+
+def _repairable(incident: Incident) -> bool:
+    """Whether a repair may mend it: the classification knows, and says so in the hint. The code
+    alone does not tell (a missing default can be mended, a wrong type cannot).
+    """
+    return not incident.hint or "repair" in incident.hint.lower()
 
 
 def _drifted(report: Report) -> list[DatabaseReport]:

@@ -87,24 +87,33 @@ def outcome_of(step: Step) -> str:
 
 
 def detail_of(step: Step) -> str:
-    """What the payload of a step says that fits on a line."""
+    """What the payload of a step says that fits on a line and is out of the ordinary."""
     payload = step.payload
     parts: list[str] = []
     if step.kind == "transition" and payload.get("source") and payload.get("dest"):
         parts.append(f"{payload['source']} → {payload['dest']}")
-    if step.attempt > 1 and step.kind != "transition":
+    if step.attempt > 1 and step.kind not in {"transition", "claim"}:
         parts.append(f"attempt {step.attempt}")
     if error := payload.get("error") or payload.get("message"):
         parts.append(" ".join(str(error).split()))
-    hidden = {"source", "dest", "error", "message", "checksum"}
     for key, value in payload.items():
-        if key in hidden or value in (None, "", [], {}, ()):
+        if key in _SAID or value in (None, "", [], {}, (), _ORDINARY.get(key)):
             continue
-        if isinstance(value, str | int | float) and len(str(value)) <= 40:
-            parts.append(f"{key} {value}")
-        elif isinstance(value, list | tuple):
-            parts.append(f"{len(value)} {key}")
+        if isinstance(value, Mapping | list | tuple):
+            parts.append(_counted(key, value))
+        elif len(str(value)) <= 60:
+            parts.append(f"{key.replace('_', ' ')} {value}")
     return ", ".join(parts)
+
+
+# Said elsewhere on the line, or of use to a program alone; all of it is in the JSON document.
+_SAID = {"source", "dest", "error", "message", "checksum", "operations", "transaction", "seconds"}
+_ORDINARY = {"how": "applied", "direction": "forwards", "atomic": True}
+
+
+def _counted(key: str, value: Mapping[str, Any] | Sequence[Any]) -> str:
+    """A collection by its size: "migration files (36)"."""
+    return f"{key.replace('_', ' ')} ({len(value)})"
 
 
 def spell_time(moment: str | None, *, zone: bool = True) -> str:
@@ -145,9 +154,9 @@ def facts_of(run: Document) -> list[tuple[str, str]]:
     took = spell_took(run)
     closed = spell_time(run.get("closed_at"))
     options = [
-        name.replace("_", "-") if value is True else f"{name.replace('_', '-')} {_spelled(value)}"
+        _option(name, value)
         for name, value in (run.get("options") or {}).items()
-        if value not in (None, False, "", [], {}, ()) and not (name == "verbosity" and value == 1)
+        if value not in (None, False, "", [], {}, ()) and (name, value) != ("verbosity", 1)
     ]
     facts = [
         ("opened", spell_time(run.get("opened_at"))),
@@ -202,5 +211,10 @@ def _parsed(moment: str) -> datetime | None:
         return None
 
 
-def _spelled(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+def _option(name: str, value: Any) -> str:
+    if isinstance(value, Mapping):
+        return _counted(name, value)
+    if isinstance(value, list | tuple):
+        value = " ".join(map(str, value))
+    name = name.replace("_", "-")
+    return name if value is True else f"{name} {value}"

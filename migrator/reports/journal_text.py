@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from migrator.core.spelling import spell_count, spell_seconds
+from migrator.core.spelling import spell_count, spell_seconds, without_alias
 from migrator.reports.chronicle import (
     Document,
     Step,
@@ -142,7 +142,7 @@ def _target_row(target: Document) -> Sequence[Cell]:
         (target["status"], STATUS_STYLES.get(target["status"], "")),
         "" if target["state"] == target["status"] else target["state"],
         (server, "dim"),
-        target.get("reason") or "",
+        without_alias(target.get("reason") or "", target["alias"]),
     )
 
 

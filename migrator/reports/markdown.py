@@ -6,13 +6,14 @@ import re
 from collections.abc import Iterator, Sequence
 
 from migrator.core.incidents import Incident
-from migrator.core.spelling import printable, spell_count, spell_seconds
+from migrator.core.spelling import printable, spell_count, spell_seconds, without_alias
 from migrator.reports.advice import by_table, next_steps, worst_first
 from migrator.reports.document import DatabaseReport, Report
 from migrator.reports.text import (
     headline,
     incident_name,
     note_text,
+    notes_title,
     remarks,
     short_object,
     state_word,
@@ -73,7 +74,8 @@ def _report_lines(report: Report) -> Iterator[str]:
 
 def _database_lines(report: Report, database: DatabaseReport) -> Iterator[str]:
     if database.error:
-        yield f"\n**{prose(database.error.message)}** {prose(database.error.hint)}".rstrip()
+        message = without_alias(database.error.message, database.alias)
+        yield f"\n**{prose(message)}** {prose(database.error.hint)}".rstrip()
     if failed := database.failed_migration:
         yield f"\n{code(str(failed.migration))} failed:"
         yield from fence(failed.error, "text")
@@ -81,7 +83,7 @@ def _database_lines(report: Report, database: DatabaseReport) -> Iterator[str]:
         for name, incidents in by_table(database.drift.blocking).items():
             yield from _incident_lines(name, incidents)
         if notes := database.drift.notes:
-            yield f"\n{spell_count(len(notes), 'note')}, none of which stops anything:\n"
+            yield f"\n{notes_title(notes)}:\n"
             for note in (note for found in by_table(notes).values() for note in found):
                 yield f"- {note.code.value} {code(str(note.object))}: {prose(note_text(note))}"
             for hint in dict.fromkeys(note.hint for note in notes if note.hint):

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Self, TextIO
 
 from migrator.core.incidents import Evidence, Incident
-from migrator.core.spelling import spell_count, spell_seconds
+from migrator.core.spelling import spell_count, spell_seconds, without_alias
 from migrator.reports.advice import by_table, next_steps, worst_first
 from migrator.reports.document import DatabaseReport, Report
 from migrator.reports.page import Page, terminal_of
@@ -67,8 +67,9 @@ class TextReportFormatter:
         _add_failure(detail, database)
         if database.drift:
             _add_incidents(detail, database.drift.blocking)
-            _add_notes(detail, database.drift.notes)
         _add_repairs(detail, database)
+        if database.drift:
+            _add_notes(detail, database.drift.notes)
         _add_pending(detail, report, database)
         if self.verbosity >= 2:
             _add_applied(detail, database)
@@ -165,7 +166,7 @@ def _add_summary(page: Page, report: Report) -> None:
 def _add_failure(page: Page, database: DatabaseReport) -> None:
     error, failed = database.error, database.failed_migration
     if error:
-        page.paragraph(error.message, indent=2, style="red")
+        page.paragraph(without_alias(error.message, database.alias), indent=2, style="red")
     elif failed:
         page.paragraph(f"{failed.migration} failed: {failed.error}", indent=2, style="red")
     if error and failed and failed.error not in error.message:
@@ -229,7 +230,7 @@ def _add_notes(page: Page, notes: Sequence[Incident]) -> None:
     if not notes:
         return
     page.blank()
-    page.line((f"{spell_count(len(notes), 'note')}, none of which stops anything", "dim"), indent=2)
+    page.line((notes_title(notes), "dim"), indent=2)
     ordered = [incident for found in by_table(notes).values() for incident in found]
     page.table([(i.code.value, str(i.object), note_text(i)) for i in ordered], indent=4)
     for hint in dict.fromkeys(incident.hint for incident in ordered if incident.hint):
@@ -250,6 +251,15 @@ def short_object(incident: Incident) -> str:
     if reference.kind in {"table", "migration"} or not reference.table:
         return str(reference)
     return f"{reference.kind} {reference.name}".rstrip()
+
+
+def notes_title(notes: Sequence[Incident]) -> str:
+    """The title of what stops nothing."""
+    return (
+        "1 note, which stops nothing"
+        if len(notes) == 1
+        else f"{len(notes)} notes, which stop nothing"
+    )
 
 
 def incident_name(incident: Incident) -> str:

@@ -69,6 +69,7 @@ def test_a_line_for_each_transition_and_each_migration() -> None:
         "default  verified  0.10 s",
         "default  done, verified in 1.5 s",
         "replica  skipped: A read-only standby of default.",
+        "",
     ]
 
 

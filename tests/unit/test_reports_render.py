@@ -77,7 +77,7 @@ def test_text_tells_notes_from_incidents_and_shows_each_hint_once() -> None:
         Code.EXTRA, False, Evidence.UNCONFIRMED, other, hint="A snapshot would confirm it."
     )
     text = text_of([opened("shop_db"), *drifted("shop_db", MISSING, twin, first)])
-    assert "2 notes, none of which stops anything" in text
+    assert "2 notes, which stop nothing" in text
     assert text.count("A snapshot would confirm it.") == 1
     assert text.count("(unconfirmed)") == 2
 
@@ -189,8 +189,22 @@ def test_drift_is_to_be_repaired_on_the_aliases_that_have_it() -> None:
 
 def test_what_no_repair_touches_is_to_be_mended_by_hand() -> None:
     steps = next_steps(fold([opened("shop_db"), *drifted("shop_db", WIDER), closed("failed", 1)]))
-    assert [step.command for step in steps] == [""]
-    assert "DR104 by hand" in steps[0].why
+    assert steps[0].why == "Mend DR104 by hand, as the hints above say."
+    assert [step.command for step in steps] == ["", "python manage.py migrate_all --check"]
+
+
+def test_a_repair_comes_after_what_has_to_be_done_by_hand() -> None:
+    events = [opened("shop_db"), *drifted("shop_db", WIDER, MISSING), closed("failed", 1)]
+    first, second = next_steps(fold(events))
+    assert "DR104 by hand" in first.why
+    assert second.command == "python manage.py migrate_all --repair"
+
+
+def test_a_decision_is_to_be_given_with_the_resume() -> None:
+    failed = ev.AliasFailed("a", "DecisionNeeded", "a: decide.", "Give --x.", 3)
+    (step,) = next_steps(fold([opened("a"), failed, closed("failed", 3)]))
+    assert "decision" in step.why
+    assert step.command.endswith(f"--resume {RUN}")
 
 
 def test_a_failed_run_is_to_be_resumed_by_its_id() -> None:
