@@ -356,9 +356,10 @@ class TableBuilder:
                 (expression,) = expression.get_source_expressions()
             else:
                 break
-        plain = type(expression) is models.F and "__" not in expression.name
+        name = str(getattr(expression, "name", "")) if isinstance(expression, models.F) else ""
+        plain = name and "__" not in name
         return IndexKey(
-            column=self._columns(model, [expression.name])[0] if plain else "",
+            column=self._columns(model, [name])[0] if plain else "",
             expression="" if plain else UNSTATED,
             descending=descending,
             nulls_first=nulls_first,
