@@ -106,8 +106,13 @@ def detail_of(step: Step) -> str:
     return ", ".join(parts)
 
 
+def sql_of(step: Step) -> list[str]:
+    """The statements that a step ran, where the journal holds them (repairs)."""
+    return [str(statement) for statement in step.payload.get("sql") or ()]
+
+
 # Said elsewhere on the line, or of use to a program alone; all of it is in the JSON document.
-_SAID = {"source", "dest", "error", "message", "checksum", "operations", "transaction", "seconds"}
+_SAID = {"source", "dest", "error", "message", "checksum", "operations", "sql", "transaction"}
 _ORDINARY = {"how": "applied", "direction": "forwards", "atomic": True}
 
 

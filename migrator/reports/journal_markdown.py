@@ -14,6 +14,7 @@ from migrator.reports.chronicle import (
     spell_targets,
     spell_time,
     spell_took,
+    sql_of,
     steps_of,
 )
 from migrator.reports.markdown import code, fence, prose, table
@@ -84,7 +85,7 @@ def _show_lines(document: Document) -> Iterator[str]:
                     if step.phase in ("intent", "failed")
                     else outcome_of(step),
                     "" if step.seconds is None else spell_seconds(step.seconds),
-                    prose(detail_of(step)),
+                    "<br>".join((prose(detail_of(step)), *map(code, sql_of(step)))),
                 )
                 for step in steps_of(e for e in document["entries"] if e["alias"] == alias)
             ],

@@ -16,6 +16,7 @@ from migrator.reports.chronicle import (
     spell_targets,
     spell_time,
     spell_took,
+    sql_of,
     steps_of,
 )
 from migrator.reports.page import Cell, Page
@@ -147,16 +148,17 @@ def _target_row(target: Document) -> Sequence[Cell]:
 
 
 def _step_row(step: Step) -> Sequence[Cell]:
+    """Name and detail share the last column, so that one long name does not widen all lines."""
     outcome = outcome_of(step)
-    seconds = "" if step.seconds is None else spell_seconds(step.seconds)
-    detail = ", ".join(part for part in (seconds, detail_of(step)) if part)
+    detail = detail_of(step)
+    lines = [f"{step.title}  {detail}" if detail else step.title, *sql_of(step)]
     return (
         (step.numbers, "dim"),
         (spell_clock(step.at), "dim"),
         step.kind,
-        step.title,
         (outcome, STATUS_STYLES.get(outcome, "")),
-        (detail, "red" if outcome == "failed" else "dim"),
+        ("" if step.seconds is None else spell_seconds(step.seconds), "dim"),
+        ("\n".join(lines), "red" if outcome == "failed" else ""),
     )
 
 

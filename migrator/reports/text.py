@@ -88,6 +88,9 @@ def headline(report: Report) -> str:
     """How the run ended, in a few words: "complete in 4.2 s", "failed after 1 min 05 s"."""
     seconds = report.seconds
     ending = report.outcome
+    unclean = [database for database in report.db_reports if not database.clean]
+    if report.outcome == "failed" and unclean and all(map(_only_drifted, unclean)):
+        return "drift found" if seconds is None else f"drift found in {spell_seconds(seconds)}"
     if report.outcome == "complete" and report.exit_code:
         ending = f"complete, exit {report.exit_code}"
     if seconds is None:
@@ -126,7 +129,15 @@ def state_word(database: DatabaseReport) -> str:
     """Where an alias stands, in one or two words."""
     if database.outcome == "done":
         return database.state
+    if _only_drifted(database):
+        return "drifted"
     return "not begun" if database.outcome == "pending" else database.outcome
+
+
+def _only_drifted(database: DatabaseReport) -> bool:
+    """Whether nothing went wrong but what the scan found (a check)."""
+    drifted = bool(database.total_drift_count())
+    return database.outcome == "failed" and drifted and database.error is None
 
 
 def _add_header(page: Page, report: Report) -> None:
@@ -303,7 +314,7 @@ def _add_pending(page: Page, report: Report, database: DatabaseReport) -> None:
         for number, step in enumerate(database.plan, 1):
             page.line((f"{number:>3}  ", "dim"), (str(step.migration), "bold"), indent=2)
             if step.sql:
-                page.code("\n".join(step.sql), indent=7)
+                page.code(_without_rules("\n".join(step.sql)), indent=7)
             for description in step.opaque:
                 page.paragraph(f"{description} (its effect cannot be shown)", indent=7)
             if not step.sql and not step.opaque:
@@ -312,6 +323,11 @@ def _add_pending(page: Page, report: Report, database: DatabaseReport) -> None:
         page.blank()
         names = ", ".join(str(migration) for migration in database.pending)
         page.paragraph(names, indent=2, label="pending")
+
+
+def _without_rules(sql: str) -> str:
+    """SQL without the empty comments that Django puts around each heading."""
+    return "\n".join(line for line in sql.split("\n") if line.strip() != "--")
 
 
 def _add_applied(page: Page, database: DatabaseReport) -> None:

@@ -128,7 +128,9 @@ def test_markup_of_the_terminal_library_is_not_interpreted() -> None:
 
 def test_a_dry_run_shows_each_step_with_its_sql_and_what_cannot_be_shown() -> None:
     steps = (
-        ev.PlannedStep(key("a.0001_x"), ("CREATE TABLE a (id int)", "CREATE INDEX i ON a (id)")),
+        ev.PlannedStep(
+            key("a.0001_x"), ("--", "-- Create model A", "--", "CREATE TABLE a (id int)")
+        ),
         ev.PlannedStep(key("a.0002_data"), (), ("Raw Python operation",)),
         ev.PlannedStep(key("a.0003_state")),
     )
@@ -141,9 +143,24 @@ def test_a_dry_run_shows_each_step_with_its_sql_and_what_cannot_be_shown() -> No
             closed(),
         ]
     )
-    assert "       CREATE TABLE a (id int)\n       CREATE INDEX i ON a (id)\n" in text
+    assert "a.0001_x\n       -- Create model A\n       CREATE TABLE a (id int)\n" in text
     assert "Raw Python operation (its effect cannot be shown)" in text
     assert "a.0003_state\n       no SQL\n" in text
+
+
+def test_a_check_that_found_drift_says_so() -> None:
+    events = [
+        opened("a", "b", kind="check", goal="scanned"),
+        *step("a", "scan", "guarded", "scanned", scan("a", MISSING)),
+        ev.AliasFinished("a", "scanned", 0.1),
+        *step("b", "scan", "guarded", "scanned", scan("b")),
+        ev.AliasFinished("b", "scanned", 0.1),
+        closed("failed", 1),
+    ]
+    lines = text_of(events).splitlines()
+    assert lines[0] == f"check {RUN}  drift found in 4.2 s"
+    assert lines[2] == "  a  drifted  1 incident, 0.10 s"
+    assert lines[3] == "  b  scanned  nothing pending, 0.10 s"
 
 
 def test_verbosity_two_lists_what_was_applied() -> None:
