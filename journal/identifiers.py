@@ -36,6 +36,11 @@ def new_run_id(now: datetime, newest: str = "") -> str:
     return _encode(number)
 
 
+def is_run_id(text: str) -> bool:
+    """Whether a text could be an id."""
+    return len(text) == LENGTH and set(text) <= set(ALPHABET)
+
+
 def normalise_prefix(text: str) -> str:
     """What somebody typed, as the beginning of an id.
 

@@ -20,12 +20,13 @@ _WORDS = (
 # A value: in quotes (with escapes), or up to the next blank or separator.
 _VALUE = r"""(?:'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.)*"|[^\s'"&;,)}\]]+)"""
 
+# Every repetition is bounded, or begins only once in a word: this runs over whatever comes.
 # Up to the last "@" of the word: a password that nobody encoded may hold "@", ":" and "/".
-_URL_PASSWORD = re.compile(r"([a-z][a-z0-9+.\-]*://[^\s:/@'\"]*):([^\s'\"]+)@", re.IGNORECASE)
+_URL_PASSWORD = re.compile(r"(://[^\s:/@'\"]{0,200}):([^\s'\"]{1,500})@")
 # https://TOKEN@host: there a lone user name is a token; in database URLs it is only a user.
-_URL_TOKEN = re.compile(r"(https?://)[^\s:/@'\"]+@", re.IGNORECASE)
-_OPTION = re.compile(rf"(--?[\w-]*{_WORDS})(\s*=\s*|\s+)(?!-)({_VALUE})", re.IGNORECASE)
-_ASSIGNED = re.compile(rf"(\b[\w-]*{_WORDS}['\"]?)(\s*[=:]\s*)(?![=:\s])({_VALUE})", re.IGNORECASE)
+_URL_TOKEN = re.compile(r"(https?://)[^\s:/@'\"]{1,500}@", re.IGNORECASE)
+_OPTION = re.compile(rf"(?<![\w-])(-[\w-]{{0,60}}{_WORDS})(\s+)(?!-)({_VALUE})", re.IGNORECASE)
+_ASSIGNED = re.compile(rf"({_WORDS}['\"]?)(\s*[=:]\s*)(?![=:\s])({_VALUE})", re.IGNORECASE)
 _IDENTIFIED = re.compile(rf"(\bIDENTIFIED\s+BY\s+|\bPASSWORD\s+(?='))({_VALUE})", re.IGNORECASE)
 
 _FLAG = re.compile(rf"--?[\w-]*{_WORDS}", re.IGNORECASE)

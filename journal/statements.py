@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, Select, and_, delete, func, insert, sele
 
 from journal.chain import canonical, digest, format_time, parse_time
 from journal.exceptions import Fenced, JournalCorrupt
+from journal.identifiers import is_run_id
 from journal.records import Entry, Phase, Run, RunStatus, Snapshot, Target
 from journal.revisions import lock_opening
 from journal.rules import PRUNE_KIND
@@ -39,10 +40,11 @@ _IDS_AT_ONCE = 500  # well below every server's limit of parameters
 def lock_newest_id(connection: Connection) -> str:
     """The greatest id of a run, or ""; nobody opens another until the transaction ends."""
     lock_opening(connection)
-    newest = connection.execute(
-        select(run_table.c.id).order_by(run_table.c.id.desc()).limit(1).with_for_update()
-    )
-    return newest.scalar() or ""
+    query = select(run_table.c.id).order_by(run_table.c.id.desc()).limit(1).with_for_update()
+    newest = str(connection.execute(query).scalar() or "")
+    if newest and not is_run_id(newest):
+        raise unreadable(f"the run {newest}")
+    return newest
 
 
 def run(connection: Connection, run_id: str, *, lock: bool) -> Run | None:
@@ -166,7 +168,10 @@ def status_and_step(
         .select_from(run_table.outerjoin(entry, is_the_step))
         .where(run_table.c.id == run_id)
     ).one()
-    status = RunStatus(row.run_status)
+    try:
+        status = RunStatus(row.run_status)
+    except ValueError as error:
+        raise unreadable(f"the run {run_id}") from error
     return status, None if row.id is None else entry_of(row)
 
 
