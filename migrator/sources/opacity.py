@@ -162,7 +162,7 @@ def _read_ddl(statement: Any, vendor: str) -> SqlReading:
     if kind == "TABLE":
         # Of CREATE TABLE … AS SELECT only the table itself changes; a reference is no change.
         target = statement.this
-        own = target if isinstance(target, exp.Table) else target.find(exp.Table)
+        own = target if isinstance(target, exp.Table) else (target and target.find(exp.Table))
         names = {_table(own)} if own is not None else set()
         renames = (found for found in statement.find_all(exp.AlterRename))
         names |= {_table(found.this) for found in renames if isinstance(found.this, exp.Table)}
