@@ -95,9 +95,21 @@ _NO_ANSWER = Symptom(
 
 
 def unreachable(
-    connection: BaseDatabaseWrapper, error: BaseException, symptoms: Sequence[Symptom]
+    connection: BaseDatabaseWrapper,
+    error: BaseException,
+    symptoms: Sequence[Symptom],
+    *,
+    product: str,
 ) -> DatabaseUnreachable:
-    """The error for a database that cannot be connected to; the caller raises it."""
+    """The error for a database that cannot be connected to; the caller raises it.
+
+    Args:
+        connection: Its wrapper.
+        error: What the driver raised.
+        symptoms: What its vendor's driver may say; the first that fits counts.
+        product: What is at the other end, for the message (Django's own `display_name` asks
+            the server which of MySQL and MariaDB it is, and so would connect once more).
+    """
     settings = connection.settings_dict
     text = reason(connection, error)
     found = next((item for item in symptoms if item.pattern.search(text)), _NO_ANSWER)
@@ -108,7 +120,7 @@ def unreachable(
     port = f":{settings['PORT']}" if settings.get("PORT") else ""
     server = f"{host}{port}" if host and not host.startswith("/") else "the local socket"
     return DatabaseUnreachable(
-        f"Database {connection.alias!r} ({connection.display_name} on {server}) {what}.",
+        f"Database {connection.alias!r} ({product} on {server}) {what}.",
         hint=found.hint,
     )
 

@@ -142,7 +142,7 @@ class MySQLBackend(Backend):
         except ImproperlyConfigured as error:
             raise ConfigurationError(f"Database {connection.alias!r}: {error}") from error
         except Error as error:
-            raise unreachable(connection, error, _SYMPTOMS) from error
+            raise unreachable(connection, error, _SYMPTOMS, product="MySQL") from error
         return Server("MariaDB" if mariadb else "MySQL", version)
 
     def read_only(self, connection: BaseDatabaseWrapper) -> AbstractContextManager[None]:

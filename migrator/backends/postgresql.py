@@ -152,7 +152,7 @@ class PostgreSQLBackend(Backend):
         except ImproperlyConfigured as error:
             raise ConfigurationError(f"Database {connection.alias!r}: {error}") from error
         except Error as error:
-            raise unreachable(connection, error, _SYMPTOMS) from error
+            raise unreachable(connection, error, _SYMPTOMS, product="PostgreSQL") from error
         return Server("PostgreSQL", divmod(version, 10000))
 
     def read_only(self, connection: BaseDatabaseWrapper) -> AbstractContextManager[None]:
