@@ -7,26 +7,24 @@ does it with SIGKILL.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.contrib.postgres.operations import AddIndexConcurrently, RemoveIndexConcurrently
-from django.db import migrations, models
+from django.db import DatabaseError, migrations, models
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.migrations.executor import MigrationExecutor
-from django.db.migrations.operations.base import Operation
-from django.db.migrations.state import ProjectState
 
 from migrator.core import events
-from migrator.exceptions import DecisionNeeded, Diverged, MigrationFailed, MigratorError
+from migrator.exceptions import DecisionNeeded, Diverged, ExitCode, MigrationFailed, MigratorError
 from migrator.executor import CrashSafeExecutor
-from tests.crash import Crash, DyingJournal, crash_at, wait_until_alone
+from tests.integration.executor_bench import Bench, key, make
 from tests.servers import Database
 
 Register = Callable[..., BaseDatabaseWrapper]
-vendors_without_transactional_ddl = pytest.mark.parametrize(
-    "vendor", [pytest.param("mysql", marks=pytest.mark.mysql)]
+on_mysql = pytest.mark.parametrize("vendor", [pytest.param("mysql", marks=pytest.mark.mysql)])
+on_postgresql = pytest.mark.parametrize(
+    "vendor", [pytest.param("postgresql", marks=pytest.mark.postgresql)]
 )
 every_vendor = pytest.mark.parametrize(
     "vendor",
@@ -36,18 +34,6 @@ every_vendor = pytest.mark.parametrize(
         pytest.param("mysql", marks=pytest.mark.mysql),
     ],
 )
-
-
-def make(
-    name: str, operations: Sequence[Operation], *, atomic: bool = False, **attributes: Any
-) -> migrations.Migration:
-    """A migration of the app "pets", in memory."""
-    body = {"operations": list(operations), "atomic": atomic, **attributes}
-    return type("Migration", (migrations.Migration,), body)(name, "pets")
-
-
-def key() -> models.BigAutoField:
-    return models.BigAutoField(primary_key=True)
 
 
 CREATE = (
@@ -88,75 +74,6 @@ ALTER = (
     ),
     migrations.AlterField("Toy", "pet", models.OneToOneField("pets.Pet", models.CASCADE)),
 )
-
-
-class Bench:
-    """One database on which the same migrations are run again and again, from nothing."""
-
-    def __init__(self, database: Database, connection: BaseDatabaseWrapper) -> None:
-        self.database = database
-        self.connection = connection
-        self.journal = DyingJournal()
-        self.events: list[events.Event] = []
-
-    def wipe(self) -> None:
-        """Drop all tables, and forget the journal."""
-        self.connection.close()
-        wait_until_alone(self.database)
-        if self.database.vendor == "sqlite":
-            self.database.drop()
-        elif self.database.vendor == "postgresql":
-            self.database.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
-        else:
-            with self.connection.constraint_checks_disabled(), self.connection.cursor() as cursor:
-                for table in self.connection.introspection.table_names(cursor):
-                    cursor.execute(f"DROP TABLE `{table}`")
-        self.connection.close()
-        self.journal = DyingJournal()
-
-    def stock(self, *several: migrations.Migration) -> str:
-        """What Django's own executor makes of them."""
-        self.wipe()
-        state = ProjectState()
-        executor = MigrationExecutor(self.connection)
-        executor.recorder.ensure_schema()
-        for migration in several:
-            state = executor.apply_migration(state, migration)
-        return self.dump()
-
-    def ours(self, *several: migrations.Migration, **options: Any) -> None:
-        """Run what is not recorded yet, as a new process would."""
-        executor = CrashSafeExecutor(
-            self.connection, journal=self.journal, emit=self.events.append, **options
-        )
-        executor.reconcile_with(self.journal.entries("migration"))
-        executor.recorder.ensure_schema()
-        recorded = executor.recorder.applied_migrations()
-        state = ProjectState()
-        for migration in several:
-            if (migration.app_label, migration.name) in recorded:
-                migration.mutate_state(state, preserve=False)
-            else:
-                state = executor.apply_migration(state, migration)
-
-    def crash(self, boundary: int, *several: migrations.Migration, **options: Any) -> bool:
-        """Run until a boundary; whether it was reached."""
-        with crash_at(boundary) as clock:
-            self.journal.clock = clock
-            try:
-                self.ours(*several, **options)
-            except Crash:
-                pass
-            finally:
-                self.journal.clock = None
-        self.connection.close()
-        wait_until_alone(self.database)
-        return clock.struck
-
-    def dump(self) -> str:
-        """The schema and what is recorded."""
-        rows = self.database.query("SELECT app, name FROM django_migrations ORDER BY app, name")
-        return f"{self.database.dump()}\n{rows}"
 
 
 @pytest.fixture
@@ -215,3 +132,226 @@ def test_sweep_of_a_few_boundaries_ends_in_the_same_schema(bench: Bench) -> None
 @every_vendor
 def test_sweep_of_every_boundary_ends_in_the_same_schema(bench: Bench) -> None:
     assert sweep(bench, make("0001_initial", CREATE), make("0002_alter", ALTER)) > 100
+
+
+# -- code in doubt -------------------------------------------------------------------------
+
+PETS = migrations.CreateModel("Pet", [("id", key()), ("age", models.IntegerField())])
+
+
+def grow(apps: Any, schema_editor: Any) -> None:
+    """Run twice, the pet is two years older."""
+    pets = apps.get_model("pets", "Pet").objects.using(schema_editor.connection.alias)
+    pets.update(age=models.F("age") + 1)
+
+
+def arrive(apps: Any, schema_editor: Any) -> None:
+    apps.get_model("pets", "Pet").objects.using(schema_editor.connection.alias).create(age=1)
+
+
+def boundary_of(bench: Bench, label: str, *several: migrations.Migration) -> int:
+    """The number of the last boundary with that label, in an undisturbed run."""
+    labels = bench.labels(*several)
+    return max(number for number, found in enumerate(labels, 1) if label in found)
+
+
+@every_vendor
+def test_code_in_doubt_outside_of_a_transaction_needs_a_decision(bench: Bench) -> None:
+    several = (
+        make("0001", [PETS, migrations.RunPython(arrive)]),
+        make("0002", [migrations.RunPython(grow), migrations.AlterModelOptions("Pet", {})]),
+    )
+    boundary = boundary_of(bench, "before journal operation pets.0002:0 done", *several)
+    assert bench.crash(boundary, *several)
+    with pytest.raises(DecisionNeeded, match=r"Operation 0 .* of pets\.0002") as raised:
+        bench.ours(*several)
+    assert raised.value.exit_code is ExitCode.DECISION
+    assert "--assume-applied pets.0002" in raised.value.hint
+    assert bench.database.query("SELECT age FROM pets_pet") == [(2,)]
+
+    bench.ours(*several, assume_applied=["pets.0002"])
+    assert bench.database.query("SELECT age FROM pets_pet") == [(2,)]
+    assert "'0002'" in bench.dump()
+
+
+@every_vendor
+def test_assumed_not_applied_it_runs_again(bench: Bench) -> None:
+    several = (
+        make("0001", [PETS, migrations.RunPython(arrive)]),
+        make("0002", [migrations.RunPython(grow), migrations.AlterModelOptions("Pet", {})]),
+    )
+    boundary = boundary_of(bench, "after journal operation pets.0002:0 intent", *several)
+    assert bench.crash(boundary, *several)
+    bench.ours(*several, assume_not_applied=["pets.0002:0"])
+    assert bench.database.query("SELECT age FROM pets_pet") == [(2,)]
+
+
+@every_vendor
+def test_a_migration_that_says_it_is_idempotent_runs_again(bench: Bench) -> None:
+    several = (
+        make("0001", [PETS, migrations.RunPython(arrive)]),
+        make(
+            "0002",
+            [migrations.RunSQL("UPDATE pets_pet SET age = 7"), migrations.RunPython(grow)],
+            idempotent=True,
+        ),
+    )
+    boundary = boundary_of(bench, "before journal operation pets.0002:0 done", *several)
+    assert bench.crash(boundary, *several)
+    bench.ours(*several)
+    assert bench.database.query("SELECT age FROM pets_pet") == [(8,)]
+
+
+@on_postgresql
+def test_the_server_tells_whether_code_in_a_transaction_was_committed(bench: Bench) -> None:
+    several = (
+        make("0001", [PETS, migrations.RunPython(arrive, atomic=True)]),
+        make(
+            "0002",
+            [
+                migrations.RunPython(grow, atomic=True),
+                migrations.RunPython(grow, atomic=True),
+                migrations.AlterModelOptions("Pet", {}),
+            ],
+        ),
+    )
+    assert sweep(bench, *several, start=20, step=3, data="SELECT age FROM pets_pet") > 30
+
+
+@on_mysql
+def test_without_transactional_ddl_code_at_the_end_commits_with_its_row(bench: Bench) -> None:
+    several = (
+        make("0001", [PETS, migrations.RunPython(arrive)], atomic=True),
+        make(
+            "0002",
+            [migrations.RunPython(grow), migrations.RunSQL("UPDATE pets_pet SET age = age * 2")],
+            atomic=True,
+        ),
+    )
+    assert sweep(bench, *several, start=10, step=7, data="SELECT age FROM pets_pet") > 30
+
+
+@every_vendor
+def test_code_that_failed_before_it_wrote_anything_is_not_in_doubt(bench: Bench) -> None:
+    broken = [True]
+
+    def fail_first(apps: Any, schema_editor: Any) -> None:
+        apps.get_model("pets", "Pet").objects.using(schema_editor.connection.alias).count()
+        if broken[0]:
+            raise RuntimeError("not yet")
+
+    several = (make("0001", [PETS, migrations.RunPython(fail_first), PETS_INDEX]),)
+    CrashSafeExecutor(bench.connection).recorder.ensure_schema()
+    with pytest.raises(MigrationFailed, match=r"at operation 1 \(Raw Python operation\): Runtime"):
+        bench.ours(*several)
+    broken.clear()
+    broken.append(False)
+    bench.ours(*several)
+    assert "pets_age_idx" in bench.dump()
+
+
+PETS_INDEX = migrations.AddIndex("Pet", models.Index(fields=["age"], name="pets_age_idx"))
+
+
+@every_vendor
+def test_operations_that_are_done_are_not_run_again(bench: Bench) -> None:
+    again = migrations.AddIndex("Pet", models.Index(fields=["age"], name="pets_age_idx"))
+    several = (make("0001", [PETS, migrations.RunPython(arrive), PETS_INDEX, again]),)
+    with pytest.raises(MigrationFailed, match="at operation 3") as raised:
+        bench.ours(*several)
+    assert isinstance(raised.value.__cause__, ValueError | DatabaseError)
+    bench.events.clear()
+    with pytest.raises(MigrationFailed, match="at operation 3"):
+        bench.ours(*several)
+    passed = [e for e in bench.events if isinstance(e, events.OperationApplied)]
+    assert [(event.index, event.how) for event in passed] == [
+        (index, "already there") for index in (0, 1, 2)
+    ]
+    assert bench.database.query("SELECT age FROM pets_pet") == [(1,)]
+
+
+@every_vendor
+def test_an_operation_whose_effect_is_gone_again_has_diverged(bench: Bench) -> None:
+    several = (make("0001", [PETS, migrations.RunPython(arrive)]),)
+    boundary = boundary_of(bench, "after journal operation pets.0001:0 done", *several)
+    assert bench.crash(boundary, *several)
+    bench.database.execute("DROP TABLE pets_pet")
+    with pytest.raises(Diverged, match=r"operation 0 .* of pets\.0001 is done"):
+        bench.ours(*several)
+
+
+@every_vendor
+def test_a_migration_with_its_own_apply_is_one_operation(bench: Bench) -> None:
+    class Custom(migrations.Migration):
+        atomic = False
+        operations = [PETS, migrations.RunPython(arrive)]
+
+        def apply(self, project_state: Any, schema_editor: Any, collect_sql: bool = False) -> Any:
+            return super().apply(project_state, schema_editor, collect_sql)
+
+    several = (Custom("0001", "pets"),)
+    boundary = boundary_of(bench, "before journal operation pets.0001:0 done", *several)
+    assert bench.crash(boundary, *several)
+    with pytest.raises(DecisionNeeded, match=r"pets\.0001"):
+        bench.ours(*several)
+    bench.ours(*several, assume_applied=["pets.0001"])
+    assert bench.database.query("SELECT age FROM pets_pet") == [(1,)]
+
+
+# -- indexes built concurrently ------------------------------------------------------------
+
+ONLINE = (
+    AddIndexConcurrently("Pet", models.Index(fields=["age"], name="pets_age_idx")),
+    AddIndexConcurrently("Pet", models.Index(fields=["-age"], name="pets_old_idx")),
+    RemoveIndexConcurrently("Pet", "pets_age_idx"),
+)
+
+
+@on_postgresql
+def test_indexes_built_concurrently_are_built_once(bench: Bench) -> None:
+    several = (make("0001", [PETS]), make("0002", ONLINE))
+    assert sweep(bench, *several, start=16, step=3) > 30
+
+
+@on_postgresql
+def test_an_invalid_index_is_dropped_and_built_again(bench: Bench) -> None:
+    # What makes the server leave one behind: a unique build over rows that are not.
+    several = (make("0001", [PETS]), make("0002", ONLINE[:1]))
+    bench.ours(several[0])
+    bench.database.execute("INSERT INTO pets_pet (age) VALUES (1), (1)")
+    with pytest.raises(Exception, match="could not create unique index"):
+        bench.database.execute("CREATE UNIQUE INDEX CONCURRENTLY pets_age_idx ON pets_pet (age)")
+    validity = (
+        "SELECT indisvalid, indisunique FROM pg_index WHERE indexrelid = 'pets_age_idx'::regclass"
+    )
+    assert bench.database.query(validity) == [(False, True)]
+    bench.ours(*several)
+    assert bench.database.query(validity) == [(True, False)]
+
+
+@on_postgresql
+def test_a_default_for_nulls_of_a_foreign_key_works_as_in_django(bench: Bench) -> None:
+    """In one transaction, the UPDATE's trigger events would forbid the ALTER TABLE."""
+    owner = models.ForeignKey("pets.Owner", models.CASCADE, null=True)
+    several = (
+        make("0001", [migrations.CreateModel("Owner", [("id", key())])]),
+        make("0002", [migrations.CreateModel("Pet", [("id", key()), ("owner", owner)])]),
+        make(
+            "0003",
+            [
+                migrations.RunSQL(
+                    "INSERT INTO pets_owner (id) VALUES (1); INSERT INTO pets_pet (id) VALUES (1)"
+                )
+            ],
+            atomic=True,
+        ),
+        make(
+            "0004",
+            [
+                migrations.AlterField(
+                    "Pet", "owner", models.ForeignKey("pets.Owner", models.CASCADE, default=1)
+                )
+            ],
+        ),
+    )
+    assert sweep(bench, *several, start=35, step=3, data="SELECT owner_id FROM pets_pet") > 30

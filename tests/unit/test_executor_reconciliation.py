@@ -1,0 +1,95 @@
+"""The journal held against the recorded rows: each line of the table of crash points."""
+
+from __future__ import annotations
+
+import pytest
+
+from migrator.core.effects import MigrationKey
+from migrator.exceptions import Diverged, ExitCode
+from migrator.executor import MemoryExecutionJournal, reconcile
+
+FIRST = MigrationKey("shop", "0001_initial")
+
+
+def journal(*lines: str, name: str = "shop.0001_initial", **payload: object):
+    """Entries from "attempt phase", the intent's payload as given."""
+    written = MemoryExecutionJournal()
+    for line in lines:
+        attempt, phase = line.split()
+        said = payload if phase == "intent" else {}
+        if phase in ("intent", "reconciled"):
+            getattr(written, phase)("migration", name, int(attempt), said)
+        else:
+            getattr(written, phase)("migration", name, int(attempt), 0.1, said)
+    return written.written
+
+
+def test_nothing_journaled_is_nothing_to_settle() -> None:
+    found = reconcile([], [FIRST])
+    assert (found.reconciled, found.retried, found.diverged) == ((), (), ())
+
+
+def test_intent_without_outcome_and_without_row_is_attempted_again() -> None:
+    found = reconcile(journal("1 intent"), [])
+    assert found.retried == (FIRST,)
+    assert not found.reconciled
+
+
+def test_intent_without_outcome_with_its_row_is_reconciled() -> None:
+    (settled,) = reconcile(journal("1 intent"), [FIRST]).reconciled
+    assert (settled.migration, settled.attempt) == (FIRST, 1)
+
+
+def test_failed_with_its_row_is_reconciled_since_the_answer_to_a_commit_can_be_lost() -> None:
+    found = reconcile(journal("1 intent", "1 failed"), [FIRST])
+    assert [settled.migration for settled in found.reconciled] == [FIRST]
+
+
+def test_done_with_its_row_is_fine() -> None:
+    found = reconcile(journal("1 intent", "1 done"), [FIRST])
+    assert (found.reconciled, found.retried, found.diverged) == ((), (), ())
+
+
+@pytest.mark.parametrize("outcome", ["done", "reconciled"])
+def test_committed_without_its_row_has_diverged(outcome: str) -> None:
+    found = reconcile(journal("1 intent", f"1 {outcome}"), [])
+    assert found.diverged == (FIRST,)
+    with pytest.raises(Diverged, match=r"shop\.0001_initial.*shop_db") as raised:
+        found.raise_if_diverged("shop_db")
+    assert raised.value.hint
+    assert raised.value.exit_code is ExitCode.FAILED
+
+
+def test_the_newest_attempt_counts() -> None:
+    found = reconcile(journal("1 intent", "1 failed", "2 intent"), [FIRST])
+    assert [settled.attempt for settled in found.reconciled] == [2]
+
+
+def test_backwards_the_row_counts_the_other_way() -> None:
+    begun = journal("1 intent", direction="backwards")
+    assert reconcile(begun, [FIRST]).retried == (FIRST,)
+    assert [s.direction for s in reconcile(begun, []).reconciled] == ["backwards"]
+    done = journal("1 intent", "1 done", direction="backwards")
+    assert reconcile(done, [FIRST]).diverged == (FIRST,)
+    assert not reconcile(done, []).diverged
+
+
+def test_a_squash_counts_as_recorded_when_all_that_it_replaces_is() -> None:
+    done = journal(
+        "1 intent", "1 done", name="shop.0001_squashed", replaces=["shop.0001_initial", "shop.0002"]
+    )
+    assert not reconcile(done, [FIRST, ("shop", "0002")]).diverged
+    assert reconcile(done, [FIRST]).diverged
+
+
+def test_a_replaced_row_may_have_been_pruned_once_the_squash_is_recorded() -> None:
+    squash = ("shop", "0001_squashed")
+    done = journal("1 intent", "1 done")
+    assert not reconcile(done, [squash], replaces={squash: [FIRST]}).diverged
+
+
+def test_entries_of_other_kinds_are_left_aside() -> None:
+    written = MemoryExecutionJournal()
+    written.intent("operation", "shop.0001_initial:0", 1, {})
+    written.intent("transition", "scan", 1, {})
+    assert not reconcile(written.written, []).retried
