@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from migrator.core.comparison import fold, fold_key
+from migrator.core.comparison import columns_by_name, fold, fold_key
 from migrator.core.diff import Change, diff
-from migrator.core.effects import Effect
+from migrator.core.effects import Effect, MigrationKey
 from migrator.core.histories import (
     Atom,
     Attachment,
@@ -32,7 +32,7 @@ from migrator.core.recorded import (
     judge_recorded,
     undo_missed_renames,
 )
-from migrator.core.schema import ForeignKey, Schema
+from migrator.core.schema import ForeignKey, Schema, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,22 +121,22 @@ def analyse(facts: ScanFacts) -> Analysis:
         recorded, facts.live, _accounted(judged(facts.live), LiveTables(facts.live))
     )
     verdicts = judged(live)
-    explained = _explained(verdicts)
+    explained = _explained(verdicts, pending)
     changes = diff(facts.expected, live)
-    changed = {
-        atom_of(vendor, change.ref): change
-        for change in changes
-        if change.ref.kind in {"table", "column"} and not change.harmless
-    }
-    tables = LiveTables(live)
-    changed = {
-        atom: change
-        for atom, change in changed.items()
-        if atom.table not in tables.unreadable and change.ref.table not in facts.ignored
-    }
+    ignored = {fold_key(vendor, key) for key in facts.ignored}
+    changed: set[Atom] = set()
+    for change in changes:
+        atom = atom_of(vendor, change.ref)
+        if atom.kind not in {"table", "column"} or change.harmless or atom.table in ignored:
+            continue
+        changed.add(atom)
+        if isinstance(change.expected, Table) and atom not in explained:
+            # Who altered a table that is not there is to be asked as well.
+            names = columns_by_name(vendor, change.expected)
+            changed |= {Atom("column", atom.table, name) for name in names}
     blamed, unexplained = judge_recorded(recorded, live, changed, missed, explained)
-    accounted = explained.union(changed.keys() - unexplained, *(v.atoms for v in blamed))
-    gone = accounted | changed.keys()
+    accounted = explained.union(changed - unexplained, *(v.atoms for v in blamed))
+    gone = accounted | changed
     left = left_over(vendor, changes, accounted=accounted, gone=gone, explained=explained)
     return Analysis(
         facts, live, verdicts, blamed, missed, left, recorded, explained, accounted, gone
@@ -188,15 +188,28 @@ def _accounted(verdicts: Iterable[PendingVerdict], live: LiveTables) -> frozense
     )
 
 
-def _explained(verdicts: Iterable[PendingVerdict]) -> frozenset[Atom]:
-    """Objects that are as they are because of a pending migration."""
-    return frozenset(
-        witness.atom
-        for verdict in verdicts
-        if verdict.standing in (Standing.LIVE, Standing.PARTLY)
-        for witness in verdict.witnesses
-        if verdict.implied or witness.standing in (Standing.LIVE, Standing.DIFFERENT)
-    )
+def _explained(verdicts: Iterable[PendingVerdict], histories: Histories) -> frozenset[Atom]:
+    """Objects that are as they are because of a pending migration.
+
+    Of an operation that is done, also what goes along: the columns of a dropped table.
+    """
+    found: set[Atom] = set()
+    done: set[tuple[MigrationKey, int]] = set()
+    for verdict in verdicts:
+        if verdict.standing not in (Standing.LIVE, Standing.PARTLY):
+            continue
+        for operation in verdict.operations:
+            if verdict.implied or operation.standing is Standing.LIVE:
+                done.add((verdict.migration, operation.index))
+            found.update(
+                witness.atom
+                for witness in operation.witnesses
+                if witness.standing in (Standing.LIVE, Standing.DIFFERENT)
+            )
+    for step in histories.steps:
+        if (step.migration, step.operation.index) in done:
+            found.update(touch.atom for touch in step.touches)
+    return frozenset(found)
 
 
 def left_over(

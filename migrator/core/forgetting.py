@@ -21,7 +21,9 @@ from migrator.core.unrecorded import drops
 
 
 def plan_forgetting(
-    analysis: Analysis, verdicts: Iterable[RecordedVerdict]
+    analysis: Analysis,
+    verdicts: Iterable[RecordedVerdict],
+    recording: Iterable[MigrationKey] = (),
 ) -> tuple[MigrationKey, ...]:
     """Choose the migrations that can be forgotten, each row for itself.
 
@@ -32,6 +34,7 @@ def plan_forgetting(
     Args:
         analysis: Of the scan.
         verdicts: The recorded migrations that are missing.
+        recording: Migrations that the same repair records.
 
     Returns:
         The migrations, in plan order.
@@ -39,7 +42,7 @@ def plan_forgetting(
     facts = analysis.facts
     vendor = facts.live.vendor
     effects = {effect.migration: effect for effect in facts.recorded}
-    recorded = frozenset(facts.history.recorded) | effects.keys()
+    recorded = frozenset(facts.history.recorded) | effects.keys() | set(recording)
     chosen = {
         verdict.migration
         for verdict in verdicts
@@ -68,9 +71,10 @@ def _children(
 ) -> dict[MigrationKey, set[MigrationKey]]:
     facts = analysis.facts
     found: dict[MigrationKey, set[MigrationKey]] = {}
-    for effect in facts.recorded:
+    for effect in (*facts.recorded, *facts.pending):
         for parent in effect.dependencies:
-            found.setdefault(parent, set()).add(effect.migration)
+            if effect.migration in recorded:
+                found.setdefault(parent, set()).add(effect.migration)
     for child, parents in facts.history.parents.items():
         if child in recorded:
             for parent in parents:

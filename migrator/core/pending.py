@@ -167,24 +167,29 @@ class _Judge:
         self.best = {a: best_candidates(h, self.values[a]) for a, h in histories.atoms.items()}
         self.accepted = {a: candidates(h, self.values[a]) for a, h in histories.atoms.items()}
         self.floor: dict[Atom, int] = {}
+        self.ceiling: dict[Atom, int] = {}
         self.implied: set[MigrationKey] = set()
 
     def settle(self) -> None:
-        """Raise the floor of each object's history until it stays."""
+        """Narrow each object's history from both ends until it stays."""
         while True:
-            before = (dict(self.floor), set(self.implied))
+            before = (dict(self.floor), dict(self.ceiling), set(self.implied))
             for migration, steps in self.by_migration.items():
                 verdicts = [self._operation(step) for step in steps]
                 for step, operation in zip(steps, verdicts, strict=True):
                     if self._proved(operation):
                         self._raise(step)
+                    elif operation.standing is Standing.NOT_LIVE:
+                        self._lower(step)
                 if self._standing(verdicts) is Standing.LIVE and self._strong(verdicts):
+                    for step in steps:
+                        self._raise(step)
                     self.implied |= self.ancestors.get(migration, frozenset())
             for migration in self.implied:
                 for step in self.by_migration.get(migration, ()):
                     if self._operation(step).standing is not Standing.NOT_LIVE:
                         self._raise(step)
-            if before == (self.floor, self.implied):
+            if before == (self.floor, self.ceiling, self.implied):
                 return
 
     def verdict(self, effect: Effect) -> PendingVerdict:
@@ -210,6 +215,12 @@ class _Judge:
         for touch in step.touches:
             if touch.index > self.floor.get(touch.atom, 0):
                 self.floor[touch.atom] = touch.index
+
+    def _lower(self, step: Step) -> None:
+        for touch in step.touches:
+            limit = touch.index - 1
+            if self.floor.get(touch.atom, 0) <= limit < self.ceiling.get(touch.atom, touch.index):
+                self.ceiling[touch.atom] = limit
 
     def _proved(self, operation: OperationVerdict) -> bool:
         return operation.standing is Standing.LIVE and self._strong([operation])
@@ -291,14 +302,28 @@ class _Judge:
             or bool(step.operation.opaque_tables)
         )
 
+    def _void(self, touch: Touch) -> bool:
+        """Whether something is gone only because its whole table is."""
+        atom = touch.atom
+        gone = not self.histories.atoms[atom].values[touch.index]
+        return gone and atom.kind != "table" and self.live.table(atom.table) is None
+
+    def _bounded(self, atom: Atom) -> frozenset[int]:
+        """The candidates that agree with what is known of other objects."""
+        floor, ceiling = self.floor.get(atom, 0), self.ceiling.get(atom)
+        found = frozenset(k for k in self.best[atom] if k >= floor)
+        if ceiling is None or ceiling < floor:
+            return found or self.best[atom]
+        return frozenset(k for k in found if k <= ceiling)
+
     def _witness(self, touch: Touch) -> Witness:
         history = self.histories.atoms[touch.atom]
         live = self.values[touch.atom]
-        floor = self.floor.get(touch.atom, 0)
-        found = frozenset(k for k in self.best[touch.atom] if k >= floor) or self.best[touch.atom]
+        found = self._bounded(touch.atom)
         if not found:
-            created = touch.creates and live is not None
-            standing = Standing.DIFFERENT if created else Standing.UNSEEN
+            standing = Standing.UNSEEN
+            if touch.creates:
+                standing = Standing.NOT_LIVE if live is None else Standing.DIFFERENT
         elif min(found) >= touch.index:
             standing = Standing.LIVE
         elif max(found) < touch.index:
@@ -307,7 +332,10 @@ class _Judge:
             explained = 0 in self.accepted[touch.atom]
             standing = Standing.UNSEEN if explained else Standing.UNTOLD
         start = history.values[0]
-        weak = standing is Standing.LIVE and 0 in self.accepted[touch.atom]
+        if standing is Standing.LIVE and self._void(touch):
+            standing = Standing.UNSEEN
+        explained = 0 in self.accepted[touch.atom] and not self.floor.get(touch.atom)
+        weak = standing is Standing.LIVE and explained
         wider = (
             isinstance(start, Column)
             and isinstance(live, Column)

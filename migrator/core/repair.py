@@ -117,7 +117,7 @@ class _Repair:
         for key, reason in unrecorded.refusals:
             incident = by_migration.get(key) or self.incidents[0]
             self.refusals.append(Refusal(incident, reason))
-        forgotten = self._recorded()
+        forgotten = self._recorded(unrecorded)
         for incident in self.incidents:
             self._single(incident, unrecorded)
         return RepairPlan(
@@ -135,7 +135,7 @@ class _Repair:
 
     # -- recorded, missing ---------------------------------------------------
 
-    def _recorded(self) -> tuple[MigrationKey, ...]:
+    def _recorded(self, unrecorded: UnrecordedRepair) -> tuple[MigrationKey, ...]:
         """Forget what can be forgotten, in plan order; make what is missing of the rest."""
         incidents = {
             i.migration: i
@@ -145,7 +145,7 @@ class _Repair:
         }
         verdicts = [v for v in self.analysis.recorded if v.migration in incidents]
         effects = {effect.migration: effect for effect in self.facts.recorded}
-        forgotten = plan_forgetting(self.analysis, verdicts)
+        forgotten = plan_forgetting(self.analysis, verdicts, unrecorded.actions)
         for verdict in verdicts:
             if verdict.migration in forgotten:
                 self._note_gone(verdict)
@@ -162,6 +162,8 @@ class _Repair:
             if rename.migration == verdict.migration
         }
         for atom in sorted(verdict.atoms):
+            if atom.kind == "column" and self._live_table(atom.table) is None:
+                continue  # told of with its table
             ref = ObjectRef(atom.kind, atom.table, atom.name)
             if not renamed and self._expected(atom) is not None and not self._live(atom):
                 self._gone(ref)

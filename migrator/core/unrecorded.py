@@ -178,7 +178,7 @@ class UnrecordedRepair:
                 if witness.standing is Standing.NOT_LIVE and not _creatable(
                     witness, operations[verdict.index]
                 ):
-                    return f"It is half done at the {witness.ref}; finish it by hand."
+                    return f"The {witness.ref} is not as it would leave it; finish it by hand."
         for verdict in (*missing, *partly):
             mine = _atoms(verdict)
             later = [o for o in (*done, *partly) if o.index > verdict.index]
@@ -236,8 +236,12 @@ def _piece(
 
 def _creatable(witness: Witness, operation: OperationEffect) -> bool:
     """Whether what is missing can be made by adding to what is there."""
-    if not witness.presence or not operation.tables:
+    if not witness.presence:
         return False
+    if witness.atom.kind == "column" and any(
+        table.key == witness.ref.table and table.before is None for table in operation.tables
+    ):
+        return False  # a table is made with all its columns: this one is somebody else's
     return not any(table.before is not None and table.after is None for table in operation.tables)
 
 
