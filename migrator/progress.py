@@ -223,6 +223,7 @@ class RichProgress(MigratorLogger):
         self._console = console or Console(file=stream or sys.stderr, highlight=False)
         self._live: Progress | None = None
         self._tasks: dict[str, TaskID] = {}
+        self._paused = False
 
     @property
     def live(self) -> bool:
@@ -237,6 +238,8 @@ class RichProgress(MigratorLogger):
         if self.verbosity <= 0:
             return
         try:
+            if self._live and not self._live.live.is_started and not self._paused:
+                self._live.start()
             self._draw(event)
         except (OSError, ValueError):  # the terminal is gone
             self.verbosity = 0
@@ -259,9 +262,11 @@ class RichProgress(MigratorLogger):
             yield
             return
         live.stop()
+        self._paused = True
         try:
             yield
         finally:
+            self._paused = False
             if self._live is live:
                 live.start()
 
@@ -285,6 +290,10 @@ class RichProgress(MigratorLogger):
         match event:
             case ev.RunClosed():
                 self.close()
+            case ev.RepairPlanned():
+                # Somebody may be asked now, on this terminal; the next event brings it back.
+                if self._live:
+                    self._live.stop()
             case ev.TransitionStarted(alias, trigger):
                 if trigger not in {"fail", "resume"}:
                     self._show(alias, _DOING.get(trigger, trigger), done=0, of=0)

@@ -242,6 +242,32 @@ def test_a_pause_puts_the_display_aside_and_brings_it_back() -> None:
     assert not live.live.is_started
 
 
+def test_the_display_makes_room_for_a_question_about_a_repair() -> None:
+    progress, _ = terminal()
+    with progress:
+        progress(opened("a"))
+        progress(ev.TransitionStarted("a", "repair", "scanned", "repaired"))
+        live = progress._live
+        assert live is not None
+        progress(ev.RepairPlanned("a", (("One.", ()),)))
+        assert not live.live.is_started
+        progress(scan("a", phase="repair"))
+        assert live.live.is_started
+        progress(ev.RepairPlanned("a", (("Two.", ()),)))
+    assert not live.live.is_started
+
+
+def test_an_event_in_a_pause_does_not_bring_the_display_back() -> None:
+    progress, _ = terminal()
+    with progress:
+        progress(opened("a"))
+        progress(ev.TransitionStarted("a", "scan", "guarded", "scanned"))
+        with progress.pause():
+            progress(ev.Warned("a", "Careful."))
+            assert progress._live is not None
+            assert not progress._live.live.is_started
+
+
 def test_verbosity_0_draws_nothing() -> None:
     progress, stream = terminal()
     progress.verbosity = 0
