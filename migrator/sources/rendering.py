@@ -63,7 +63,30 @@ def _render(
     model: type[models.Model] = types.new_class(
         model_state.name, bases, exec_body=lambda namespace: namespace.update(body)
     )
+    if model._meta.pk is not None and "id" not in model_state.fields:
+        mark_implicit(model)
     return model
+
+
+def mark_implicit(model: type[models.Model]) -> None:
+    """Note that Django itself gave this model its id: no migration says of which type.
+
+    It got what DEFAULT_AUTO_FIELD said on the day that the table was made, and changing the
+    setting alters no such column.
+    """
+    field: Any = model._meta.pk
+    if field.auto_created and not field.is_relation and field.model is model:
+        field.is_implicit = True
+
+
+def is_implicit(field: Any) -> bool:
+    """Whether the type of a field is, or comes from, that of an id of no migration's making."""
+    if isinstance(field, models.ForeignKey):
+        related: Any = field.remote_field.model
+        if isinstance(related, str):
+            return False
+        return is_implicit(remote_field_of(related, field.remote_field.field_name))
+    return bool(getattr(field, "is_implicit", False))
 
 
 def _fresh(field: Any) -> Any:

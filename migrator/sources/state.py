@@ -16,6 +16,7 @@ from migrator.core.effects import TableEffect
 from migrator.core.schema import Schema, Table
 from migrator.sources.ownership import Ownership
 from migrator.sources.rendering import (
+    mark_implicit,
     parents_of,
     real_model,
     remote_field_of,
@@ -247,6 +248,7 @@ def _automatic_models(model: type[models.Model]) -> Iterable[type[models.Model]]
     for field in model._meta.local_many_to_many:
         through: Any = field.remote_field.through
         if not isinstance(through, str) and through._meta.auto_created:
+            mark_implicit(through)
             yield through
 
 

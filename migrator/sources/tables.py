@@ -4,8 +4,10 @@ Left out in this version, since state cannot spell it as the server would: the t
 expressions. A default, generated column, check, condition, index expression or exclusion is
 stated as being there, with `UNSTATED` (or "", where the comparison takes that for unknown) in
 place of its text. A check that a field brings along (`>= 0` of the positive integers, JSON
-validity) is stated by its column alone. Comments and tablespaces are not stated at all. Names of
-constraints are Django's where Django gives them; those that the server would make up are empty.
+validity) is stated by its column alone. An id that no migration mentions (of automatic
+many-to-many tables above all) has no type: DEFAULT_AUTO_FIELD may have changed since. Comments
+and tablespaces are not stated at all. Names of constraints are Django's where Django gives them;
+those that the server would make up are empty.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ from migrator.core.schema import (
     split_key,
     table_key,
 )
+from migrator.sources.rendering import is_implicit
 
 UNSTATED = "…"
 """An expression that is there, and whose text is not known."""
@@ -143,7 +146,8 @@ class TableBuilder:
     def type_of(self, field: Any) -> tuple[str, str]:
         """The (canonical type, collation) of a field; foreign keys must be linked."""
         parameters = field.db_parameters(connection=self.connection)
-        return self._canonical(parameters["type"]), parameters.get("collation") or ""
+        db_type = None if is_implicit(field) else parameters["type"]
+        return self._canonical(db_type), parameters.get("collation") or ""
 
     # -- columns -----------------------------------------------------------------
 
@@ -151,7 +155,7 @@ class TableBuilder:
         generated = bool(field.generated)
         return Column(
             name=self._cut(field.column),
-            type=self._canonical(parameters["type"]),
+            type="" if is_implicit(field) else self._canonical(parameters["type"]),
             nullable=generated or (field.null and not field.primary_key),
             default=UNSTATED if field.has_db_default() else None,
             identity=self._identity(field, parameters["type"]),

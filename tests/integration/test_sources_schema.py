@@ -351,7 +351,6 @@ def evolution() -> History:
             )
         ],
         [
-            migrations.RemoveField("Draft", "post_ptr"),
             migrations.DeleteModel("Draft"),
             migrations.AlterModelOptions("Post", {"ordering": ["-views"]}),
         ],

@@ -345,7 +345,7 @@ def test_what_is_elidable_is_said(connection: BaseDatabaseWrapper) -> None:
         connection,
         migrations.RunPython(uses_models, elidable=True),
         migrations.RunPython(uses_models),
-        migrations.RunPython.noop and migrations.RunPython(migrations.RunPython.noop),
+        migrations.RunPython(migrations.RunPython.noop),
     )
     assert [operation.elidable for operation in effect.operations] == [True, False, True]
 
@@ -547,16 +547,26 @@ def test_a_swapped_model_has_no_table_and_is_referred_to_by_its_replacement(
     assert column.type == "uuid"
 
 
-def test_automatic_tables_have_the_ids_of_the_settings(connection: BaseDatabaseWrapper) -> None:
+def test_ids_that_no_migration_mentions_have_no_certain_type(
+    connection: BaseDatabaseWrapper,
+) -> None:
+    """They got what DEFAULT_AUTO_FIELD said on the day; changing it alters no such column."""
     many = migrations.AddField("Thing", "many", models.ManyToManyField("shop.Thing"))
-    history = History().add("shop", "0001_initial", [thing(), many])
-    for name, type_ in (("BigAutoField", "bigint"), ("AutoField", "integer")):
-        with override_settings(DEFAULT_AUTO_FIELD=f"django.db.models.{name}"):
-            table = history.schema(connection).tables["shop_thing_many"]
-        column = table.column("id")
-        assert column is not None
-        assert column.type == type_
-        assert columns(table) == ["id", "from_thing_id", "to_thing_id"]
+    bare = migrations.CreateModel("Bare", [("n", models.IntegerField())])
+    reference = models.ForeignKey("shop.Bare", models.CASCADE)
+    link = migrations.CreateModel("Link", [("id", pk()), ("bare", reference)])
+    history = History().add("shop", "0001_initial", [thing(), many, bare, link])
+    tables = history.schema(connection).tables
+    assert columns(tables["shop_thing_many"]) == ["id", "from_thing_id", "to_thing_id"]
+    found = {
+        (key, column.name): (column.type, column.identity)
+        for key, table in tables.items()
+        for column in table.columns
+    }
+    assert found["shop_thing_many", "id"] == ("", "by default")
+    assert found["shop_bare", "id"] == ("", "by default")
+    assert found["shop_link", "bare_id"] == ("", "")
+    assert found["shop_thing_many", "from_thing_id"] == ("bigint", "")
 
 
 def test_index_together_of_old_migrations_is_still_read(connection: BaseDatabaseWrapper) -> None:
