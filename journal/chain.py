@@ -90,7 +90,10 @@ def parse_time(text: str) -> datetime:
     Raises:
         ValueError: The text is no such time.
     """
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("no time zone")
+    return moment.astimezone(UTC)
 
 
 # -- digests -----------------------------------------------------------------

@@ -13,7 +13,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -39,13 +39,14 @@ T = TypeVar("T")
 class Connector:
     """One journal's connections. Threads may share it; after a fork it starts anew."""
 
-    def __init__(self, url: str, *, create: bool) -> None:
+    def __init__(self, url: str, *, create: bool, prepare: bool = True) -> None:
         """Open the journal, and bring its schema up to date.
 
         Args:
             url: An SQLAlchemy URL; `postgresql://` means psycopg.
             create: Create the journal where there is none, and upgrade an older one. False:
                 only for reading.
+            prepare: Look at the schema, and upgrade it. False: alembic itself is at it.
 
         Raises:
             JournalError: It cannot be opened; see `journal.open_journal`.
@@ -60,11 +61,12 @@ class Connector:
             self._file = _JournalFile(Path(parsed.database or ""), create=create)
         self._engine = self._create_engine(parsed)
         self._pid = os.getpid()
-        try:
-            self._prepare()
-        except BaseException:
-            self.close()
-            raise
+        if prepare:
+            try:
+                self._prepare()
+            except BaseException:
+                self.close()
+                raise
 
     def close(self) -> None:
         """Close all connections."""
@@ -83,8 +85,10 @@ class Connector:
         """
         if self._reader:
             raise failures.opened_for_reading(self.location)
-        if self._file is not None and not self._file.writable:
-            raise failures.not_writable(self._file.path)
+        if self._file is not None:
+            self._file.assert_same()
+            if not self._file.writable:
+                raise failures.not_writable(self._file.path)
         with self._transaction({}) as connection:
             yield connection
 
@@ -175,6 +179,8 @@ class Connector:
                     revisions.assert_readable(connection)
                     return
                 revision = revisions.current_revision(connection)
+            if self._file is not None and self._file.writable:
+                self._file.set_wal()
             if revision != revisions.REVISIONS[-1]:
                 with self.writing() as connection:
                     revisions.upgrade(connection)
@@ -337,6 +343,28 @@ class _JournalFile:
         if identity != self._identity:
             raise failures.vanished(self.path, "replaced by another file")
 
+    def set_wal(self) -> None:
+        """Switch to WAL, for good, once it is known to be a journal.
+
+        SQLite does not wait for the lock that this needs, so we do.
+
+        Raises:
+            JournalError: See `failures.translate`.
+        """
+        deadline = time.monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                with closing(self.connect()) as connection:
+                    if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+                        connection.execute("PRAGMA journal_mode=WAL")
+            except sqlite3.Error as error:
+                busy = error.sqlite_errorname.startswith("SQLITE_BUSY")
+                if not busy or time.monotonic() > deadline:
+                    raise failures.translate(error, str(self.path)) from error
+                time.sleep(0.02)
+            else:
+                return
+
     def _check(self, create: bool) -> None:
         if self.path.is_dir():
             raise failures.not_a_journal(str(self.path), "it is a directory")
@@ -375,23 +403,7 @@ class _JournalFile:
             return
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA synchronous=FULL")
-        if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-            _set_wal(connection)
 
     def _stat(self) -> tuple[int, int]:
         stat = self.path.stat()
         return stat.st_dev, stat.st_ino
-
-
-def _set_wal(connection: sqlite3.Connection) -> None:
-    """Switch to WAL; SQLite does not wait for the lock that this needs, so we do."""
-    deadline = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorname != "SQLITE_BUSY" or time.monotonic() > deadline:
-                raise
-            time.sleep(0.02)
-        else:
-            return

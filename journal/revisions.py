@@ -5,6 +5,7 @@ Alembic is only imported when there is something to do: opening a journal stays 
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, inspect, text
@@ -21,6 +22,8 @@ REVISIONS = ("0001",)
 _LOCK_CLASS = 0x4A524E4C  # "JRNL"
 _UPGRADE, _OPENING = 1, 2
 
+_alembic = threading.Lock()  # its context is global to the process
+
 
 def current_revision(connection: Connection) -> str:
     """The revision of a journal; "" where there is none yet.
@@ -31,15 +34,11 @@ def current_revision(connection: Connection) -> str:
     """
     tables = set(inspect(connection).get_table_names())
     if VERSION_TABLE not in tables:
-        foreign = tables & set(metadata.tables)
-        if foreign:
-            raise failures.not_a_journal(
-                where(connection.engine), f"it has a table {min(foreign)!r} of something else"
-            )
+        _assert_only_ours(connection, tables)
         return ""
     rows = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalars().all()
     if not rows:
-        return ""
+        return ""  # alembic creates its table first
     unknown = [row for row in rows if row not in REVISIONS]
     if unknown:
         raise JournalNewer(
@@ -47,6 +46,7 @@ def current_revision(connection: Connection) -> str:
             f"(its schema is {unknown[0]!r}, this code knows up to {REVISIONS[-1]!r}).",
             hint="Upgrade django-migrator-journal here, or name another journal.",
         )
+    _assert_only_ours(connection, tables - set(metadata.tables))
     return str(rows[0])
 
 
@@ -89,7 +89,8 @@ def upgrade(connection: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    with _alembic:
+        command.upgrade(config, "head")
 
 
 def lock_upgrade(connection: Connection) -> None:
@@ -107,6 +108,23 @@ def where(engine: Engine) -> str:
     if engine.dialect.name == "sqlite":
         return str(engine.url.database)
     return engine.url.render_as_string(hide_password=True)
+
+
+def _assert_only_ours(connection: Connection, tables: set[str]) -> None:
+    """Refuse to write between somebody else's tables.
+
+    On a server a journal may live beside them, as long as the names are free. An SQLite
+    journal needs a file of its own: its writers and those of the other tables would wait for
+    one another, a migration for its own journal.
+    """
+    if connection.dialect.name == "sqlite":
+        foreign = tables - {VERSION_TABLE}
+    else:
+        foreign = tables & set(metadata.tables)
+    if foreign:
+        raise failures.not_a_journal(
+            where(connection.engine), f"it has a table {min(foreign)!r} of something else"
+        )
 
 
 def _advisory_lock(connection: Connection, number: int) -> None:

@@ -39,7 +39,7 @@ def run_from_command_line() -> None:
     )
     if not url:
         raise SystemExit("Name the journal: MIGRATOR_JOURNAL_URL=… or alembic -x url=…")
-    connector = Connector(url, create=True)
+    connector = Connector(url, create=True, prepare=False)
     try:
         with connector.writing() as connection:
             lock_upgrade(connection)
