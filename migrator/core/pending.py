@@ -177,7 +177,7 @@ class _Judge:
             for migration, steps in self.by_migration.items():
                 verdicts = [self._operation(step) for step in steps]
                 for step, operation in zip(steps, verdicts, strict=True):
-                    if self._proved(operation):
+                    if self._proved(operation) or self._went_along(step):
                         self._raise(step)
                     elif operation.standing is Standing.NOT_LIVE:
                         self._lower(step)
@@ -221,6 +221,15 @@ class _Judge:
             limit = touch.index - 1
             if self.floor.get(touch.atom, 0) <= limit < self.ceiling.get(touch.atom, touch.index):
                 self.ceiling[touch.atom] = limit
+
+    def _went_along(self, step: Step) -> bool:
+        """Whether a column is known to have gone with its table, since it once was there."""
+        return any(
+            self.floor.get(touch.atom, 0) > 0
+            and min(self._bounded(touch.atom), default=0) >= touch.index
+            for touch in step.touches
+            if not touch.telling
+        )
 
     def _proved(self, operation: OperationVerdict) -> bool:
         return operation.standing is Standing.LIVE and self._strong([operation])
@@ -302,11 +311,9 @@ class _Judge:
             or bool(step.operation.opaque_tables)
         )
 
-    def _void(self, touch: Touch) -> bool:
-        """Whether something is gone only because its whole table is."""
-        atom = touch.atom
-        gone = not self.histories.atoms[atom].values[touch.index]
-        return gone and atom.kind != "table" and self.live.table(atom.table) is None
+    def _void(self, atom: Atom) -> bool:
+        """Whether nothing is proved, since the whole table is gone."""
+        return atom.kind != "table" and self.live.table(atom.table) is None
 
     def _bounded(self, atom: Atom) -> frozenset[int]:
         """The candidates that agree with what is known of other objects."""
@@ -332,7 +339,7 @@ class _Judge:
             explained = 0 in self.accepted[touch.atom]
             standing = Standing.UNSEEN if explained else Standing.UNTOLD
         start = history.values[0]
-        if standing is Standing.LIVE and self._void(touch):
+        if standing is Standing.LIVE and self._void(touch.atom):
             standing = Standing.UNSEEN
         explained = 0 in self.accepted[touch.atom] and not self.floor.get(touch.atom)
         weak = standing is Standing.LIVE and explained

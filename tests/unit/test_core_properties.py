@@ -178,24 +178,20 @@ def test_a_repair_leads_to_a_clean_scan_or_does_nothing(data: Any) -> None:
     recorded = data.draw(st.integers(0, len(chain.effects)))
     live = data.draw(mangled(chain.schema(data.draw(st.integers(0, len(chain.effects))))))
     facts = chain.facts(recorded, live)
-    incidents = classify(facts)
-    plan = plan_repair(incidents, facts)
-    note("\n".join(f"{i.code} {i.message}" for i in incidents))
-    note("\n".join(action.description for action in plan.actions))
-    assert bool(plan) == any(i.blocking for i in incidents)
-    if plan.refusals or plan.decisions:
-        return
-    for action in plan.actions:
-        facts = apply(action, facts)
-    rows = set(facts.history.recorded)
-    count = len(rows)
-    assert rows == {e.migration for e in chain.effects[:count]}, "a hole in the history"
-    facts = replace(facts, expected=chain.schema(count))
-    left = [i for i in classify(facts) if i.blocking]
-    if left:  # what was behind it comes to light, and is nothing for a repair
-        assert plan_repair(left, facts).refusals, (plan.actions, left)
-        assert {i.code for i in left} <= {Code.EXTRA_REQUIRED_COLUMN, Code.COLUMN_DIFFERS}
-        return
+    for _ in range(3):  # what was behind a difference may come to light when it is mended
+        incidents = classify(facts)
+        plan = plan_repair(incidents, facts)
+        note("\n".join(f"{i.code} {i.message}" for i in incidents))
+        note("\n".join(action.description for action in plan.actions))
+        assert bool(plan) == any(i.blocking for i in incidents)
+        if plan.refusals or plan.decisions:
+            return
+        for action in plan.actions:
+            facts = apply(action, facts)
+        rows = set(facts.history.recorded)
+        assert rows == {e.migration for e in chain.effects[: len(rows)]}, "a hole in the history"
+        facts = replace(facts, expected=chain.schema(len(rows)))
+    assert not [i for i in classify(facts) if i.blocking]
     for effect in facts.pending:  # what migrate does next
         for operation in effect.operations:
             for changed in operation.tables:
