@@ -34,7 +34,7 @@ def next_steps(report: Report) -> tuple[Advice, ...]:
         return ()
     unclean = [database for database in report.db_reports if not database.clean]
     deciding = [d for d in unclean if d.error and d.error.exit_code == _DECISION]
-    drifted = [d for d in unclean if d.total_drift_count() and d not in deciding]
+    drifted = [d for d in _drifted(report) if d.outcome == "failed" and d not in deciding]
     steps = list(_mend(report, drifted)) if drifted else []
     others = [database for database in unclean if database not in drifted]
     if others and report.run_id:

@@ -233,6 +233,16 @@ def test_an_interrupted_run_is_to_be_resumed() -> None:
     assert commands(healthy_run()[:9]) == [f"python manage.py migrate_all --resume {RUN}"]
 
 
+def test_a_repair_that_was_interrupted_is_to_be_resumed() -> None:
+    events = [
+        opened("a", kind="repair"),
+        *step("a", "scan", "guarded", "scanned", scan("a", MISSING)),
+        ev.TransitionStarted("a", "repair", "scanned", "repaired"),
+        closed("interrupted", 130),
+    ]
+    assert commands(events) == [f"python manage.py migrate_all --resume {RUN}"]
+
+
 def test_an_interrupted_check_is_to_be_repeated_since_it_cannot_be_resumed() -> None:
     assert commands([opened("a", kind="check", goal="scanned")]) == [
         "python manage.py migrate_all --check"
