@@ -124,6 +124,14 @@ def _table(row: Row, parts: Mapping[str, Mapping[str, Sequence[Row]]], mariadb: 
     json_columns = {
         found[1] for check in checks if (found := _JSON_CHECK.match(check["expression"]))
     }
+    if mariadb and not checks:
+        # Not shown to a role with no more than SELECT on this table: what is left of json to
+        # see is its collation.
+        json_columns = {
+            item["name"]
+            for item in of("columns")
+            if item["only_select"] and item["collation"] == "utf8mb4_bin"
+        }
     indexes = list(grouped([dict(key) for key in of("indexes")], "name").values())
     primary = next((keys for keys in indexes if keys[0]["name"] == "PRIMARY"), None)
     others = [keys for keys in indexes if keys is not primary]

@@ -404,3 +404,32 @@ def test_nothing_can_be_written_while_read_only(
             connection.cursor().execute("CREATE TABLE t (a integer)")
     connection.cursor().execute("CREATE TABLE t (a integer)")
     assert "t" in backend.inspect(connection).tables
+
+
+def test_not_null_constraints_and_virtual_columns_of_newer_servers(
+    postgres_database: PostgresDatabase, inspect: Inspect
+) -> None:
+    """PostgreSQL 18 keeps NOT NULL as a constraint with a name, and has VIRTUAL columns."""
+    kind = "VIRTUAL" if postgres_database.server.version >= 18 else "STORED"
+    table = only(
+        inspect(
+            "CREATE TABLE t (a integer CONSTRAINT required NOT NULL,"
+            f" b integer GENERATED ALWAYS AS (a * 2) {kind})"
+        )
+    )
+    assert table.checks == ()
+    assert table.columns == (
+        Column("a", "integer", nullable=False),
+        Column("b", "integer", generated="(a * 2)", stored=kind == "STORED"),
+    )
+
+
+def test_names_are_taken_as_they_are(inspect: Inspect) -> None:
+    schema = inspect(
+        'CREATE TABLE "Odd "" name, %s {x}" ("A b" integer, "é,%%" integer,'
+        ' CONSTRAINT "u %" UNIQUE ("A b", "é,%%"));'
+        ' CREATE INDEX "i {}" ON "Odd "" name, %s {x}" ("é,%%", ("A b" + 1))'
+    )
+    table = only(schema, 'Odd " name, %s {x}')
+    assert table.uniques == (Unique("u %", ("A b", "é,%%")),)
+    assert table.indexes[0].keys == (IndexKey("é,%%"), IndexKey(expression='(("A b" + 1))'))

@@ -8,6 +8,7 @@ SELECT
     c.is_nullable AS nullable,
     c.column_default AS expression,
     c.extra AS extra,
+    c.privileges = 'select' AS only_select,
     COALESCE(c.generation_expression, '') AS generation,
     CASE WHEN c.collation_name <> t.table_collation THEN c.collation_name ELSE '' END AS `collation`
 FROM information_schema.columns AS c

@@ -1,4 +1,5 @@
--- Foreign keys, one row for each column.
+-- Foreign keys, one row for each column. MariaDB does not tell the actions to a role that may
+-- only SELECT.
 SELECT
     k.table_schema AS table_schema,
     k.table_name AS relation,
@@ -8,10 +9,10 @@ SELECT
          THEN '' ELSE k.referenced_table_schema END AS to_schema,
     k.referenced_table_name AS to_table,
     k.referenced_column_name AS to_column,
-    r.delete_rule AS on_delete,
-    r.update_rule AS on_update
+    COALESCE(r.delete_rule, 'NO ACTION') AS on_delete,
+    COALESCE(r.update_rule, 'NO ACTION') AS on_update
 FROM information_schema.key_column_usage AS k
-JOIN information_schema.referential_constraints AS r
+LEFT JOIN information_schema.referential_constraints AS r
     ON r.constraint_schema = k.constraint_schema
     AND r.constraint_name = k.constraint_name
     AND r.table_name = k.table_name
