@@ -28,7 +28,7 @@ from migrator.sources.opacity import (
 )
 from migrator.sources.ownership import Ownership
 from migrator.sources.state import StateTables
-from migrator.sources.tracking import TrackingState, apply_state
+from migrator.sources.tracking import ModelKey, TrackingState, apply_state
 
 _OWN_MODULES = ("django.db.migrations.operations.", "django.contrib.postgres.operations")
 _POSTGRES_MODULE = "django.contrib.postgres.operations"
@@ -161,13 +161,13 @@ class _OperationReader:
 
     def _forward(self, operation: Operation, track: _Track) -> tuple[TableEffect, ...]:
         state = track.state
-        known = {key: id(model_state) for key, model_state in state.models.items()}
+        known = {} if _is_own(operation) else _identities(state)
         apply_state(operation, self.app_label, state, self.where)
         state.forget_rendering()
         dirty = state.take_dirty()
         if not _is_own(operation):
             # It may have written to state.models without telling anybody.
-            now = {key: id(model_state) for key, model_state in state.models.items()}
+            now = _identities(state)
             dirty |= {key for key in {*known, *now} if known.get(key) != now.get(key)}
             dirty |= {key for key in {*known, *now} if key[0] == self.app_label}
         return track.tables.refresh(dirty)
@@ -267,7 +267,12 @@ class _OperationReader:
     def _foreign(
         self, operation: Operation, found: OperationEffect, track: _Track
     ) -> OperationEffect:
-        """An operation that is not Django's own may do less or more than its state says."""
+        """An operation that is not Django's own may do less or more than its state says.
+
+        Where the routers keep its app away, it is believed to ask them, as Django's own do.
+        """
+        if not found.tables and not self.ownership.runs(self.app_label):
+            return found
         touched = _keys(found.tables)
         named = getattr(operation, "model_name", None) or getattr(operation, "name", None)
         if isinstance(named, str):
@@ -282,6 +287,10 @@ class _OperationReader:
             unknown=True,
             opaque_tables=join(found.opaque_tables, touched if narrow else ANYTHING),
         )
+
+
+def _identities(state: TrackingState) -> dict[ModelKey, int]:
+    return {key: id(model_state) for key, model_state in state.models.items()}
 
 
 def _is_own(operation: Operation) -> bool:

@@ -19,6 +19,7 @@ from django.db import models
 from django.db.migrations.state import ModelState, ProjectState
 from django.db.migrations.utils import resolve_relation
 
+from migrator.exceptions import MigratorError
 from migrator.sources.tracking import ModelKey
 
 
@@ -46,8 +47,18 @@ def render_alone(state: ProjectState, key: ModelKey) -> type[models.Model]:
 
     Returns:
         A class in a registry of its own; foreign keys to other models are still strings.
+
+    Raises:
+        MigratorError: The migrations add up to something that is no model.
     """
-    return _render(state, key, LonelyApps(), frozenset())
+    try:
+        return _render(state, key, LonelyApps(), frozenset())
+    except Exception as error:
+        raise MigratorError(
+            f"The migrations of {key[0]} do not make a valid model of {key[1]}: "
+            f"{type(error).__name__}: {error}",
+            hint="Django's migrate would fail there too: mend the migration that changed it last.",
+        ) from error
 
 
 def _render(

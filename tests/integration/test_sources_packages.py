@@ -41,13 +41,11 @@ PACKAGES = [
 
 
 @pytest.fixture
-def packages() -> Iterator[None]:
+def packages(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     load_disk.cache_clear()
-    # Apart: constance reads its settings when INSTALLED_APPS makes it be imported.
-    constance = override_settings(
-        CONSTANCE_BACKEND="constance.backends.database.DatabaseBackend", CONSTANCE_CONFIG={}
-    )
-    with constance, override_settings(INSTALLED_APPS=PACKAGES):
+    # Constance reads its settings on import, which its pytest plugin does at the very start.
+    monkeypatch.setattr("constance.settings.BACKEND", "constance.backends.database.DatabaseBackend")
+    with override_settings(INSTALLED_APPS=PACKAGES):
         yield
     load_disk.cache_clear()
 

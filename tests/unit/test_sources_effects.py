@@ -20,7 +20,7 @@ from djmoney.models.fields import CurrencyField, MoneyField
 
 from migrator.core.effects import Effect, MigrationKey, OperationEffect
 from migrator.core.schema import Table
-from migrator.exceptions import ConfigurationError
+from migrator.exceptions import ConfigurationError, MigratorError
 from migrator.sources import (
     Ownership,
     StateTables,
@@ -284,6 +284,15 @@ def test_a_reference_to_a_model_that_comes_later_is_completed(
     assert column.type == "bigint"
 
 
+def test_what_is_no_model_is_named(connection: BaseDatabaseWrapper) -> None:
+    link = models.OneToOneField("shop.Thing", models.CASCADE, parent_link=True, primary_key=True)
+    child = migrations.CreateModel(
+        "Child", [("link", link), ("n", models.IntegerField())], bases=("shop.thing",)
+    )
+    with pytest.raises(MigratorError, match=r"migrations of shop .* model of child: FieldError"):
+        second(connection, child)
+
+
 def test_becoming_managed_makes_no_table(connection: BaseDatabaseWrapper) -> None:
     found = only(
         second(
@@ -481,6 +490,22 @@ def test_models_that_the_routers_keep_away_have_no_effect(
     assert all(operation.opaque_tables == NOTHING for operation in effect.operations)
     hints = [hints for _, hints in by_model.asked if "model" in hints]
     assert {hint["model"].__module__ for hint in hints} == {"__fake__"}
+
+
+class NotHere:
+    def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool:
+        return app_label != "shop"
+
+
+def test_operations_of_third_parties_are_kept_away_as_well(
+    connection: BaseDatabaseWrapper,
+) -> None:
+    with override_settings(DATABASE_ROUTERS=[f"{__name__}.NotHere"]):
+        effect = second(
+            connection, AddFieldIfMissing("Thing", "m", models.IntegerField()), Sneaky()
+        )
+    assert effect.inert
+    assert all(operation.opaque_tables == NOTHING for operation in effect.operations)
 
 
 def test_a_broken_router_is_named(connection: BaseDatabaseWrapper) -> None:
