@@ -116,10 +116,10 @@ def remarks(report: Report, database: DatabaseReport) -> str:
         parts.append(spell_count(count, "incident"))
     if database.pending:
         parts.append(f"{len(database.pending)} pending")
-    if database.drift and database.drift.notes:
-        parts.append(spell_count(len(database.drift.notes), "note"))
     if not parts and database.outcome == "done":
         parts.append("nothing to do" if report.goal == "verified" else "nothing pending")
+    if database.drift and database.drift.notes:
+        parts.append(spell_count(len(database.drift.notes), "note"))
     if database.seconds:
         parts.append(spell_seconds(database.seconds))
     return ", ".join(parts)

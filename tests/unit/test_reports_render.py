@@ -19,12 +19,14 @@ from migrator.reports.text import TextReportFormatter
 from tests.unit.report_events import (
     MISSING,
     RUN,
+    UNCONFIRMED,
     WIDER,
     broken,
     closed,
     drifted,
     healthy_run,
     key,
+    migrated,
     opened,
     scan,
     step,
@@ -161,6 +163,13 @@ def test_a_check_that_found_drift_says_so() -> None:
     assert lines[0] == f"check {RUN}  drift found in 4.2 s"
     assert lines[2] == "  a  drifted  1 incident, 0.10 s"
     assert lines[3] == "  b  scanned  nothing pending, 0.10 s"
+
+
+def test_an_alias_with_nothing_but_notes_has_nothing_to_do() -> None:
+    events = migrated("a")
+    events.insert(-2, scan("a", UNCONFIRMED, phase="verify"))
+    lines = text_of([opened("a"), *events, closed()]).splitlines()
+    assert lines[2] == "  a  verified  PostgreSQL 18.0  nothing to do, 1 note, 1.5 s"
 
 
 def test_verbosity_two_lists_what_was_applied() -> None:
