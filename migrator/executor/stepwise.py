@@ -519,12 +519,16 @@ class _Written:
 
 def _collect(editor: BaseDatabaseSchemaEditor, run: Callable[[], None]) -> None:
     """Run an operation that is done, for what it defers: nothing reaches the database."""
-    patched: Any = editor
-    collecting = (editor.collect_sql, getattr(editor, "collected_sql", []))
-    patched.collect_sql, patched.collected_sql = True, []
+    collecting = type(editor)(editor.connection, collect_sql=True, atomic=False)
+    attributes = vars(editor)
+    # Whatever a collecting editor has more (since Django 6.1 also the tables it has renamed).
+    lent = {name: value for name, value in vars(collecting).items() if name not in attributes}
+    attributes.update(lent, collect_sql=True)
     try:
         # It may look for what it has changed itself; the journal holds what it had deferred.
         with suppress(DatabaseError, ValueError):
             run()
     finally:
-        patched.collect_sql, patched.collected_sql = collecting
+        attributes["collect_sql"] = False
+        for name in lent:
+            del attributes[name]
