@@ -17,16 +17,9 @@ from django.db.migrations.operations.base import Operation
 
 from migrator.core.effects import Effect, MigrationKey, OperationEffect, TableEffect
 from migrator.core.schema import Schema
-from migrator.sources.opacity import (
-    ANYTHING,
-    NOTHING,
-    does_nothing,
-    is_empty_sql,
-    join,
-    only_uses_models,
-    read_sql,
-)
+from migrator.sources.code import does_nothing, only_uses_models
 from migrator.sources.ownership import Ownership
+from migrator.sources.scripts import ANYTHING, NOTHING, is_empty_sql, join, read_sql
 from migrator.sources.state import StateTables
 from migrator.sources.tracking import ModelKey, TrackingState, apply_state
 

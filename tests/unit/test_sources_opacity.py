@@ -10,7 +10,8 @@ from django.core.management import call_command
 from django.db import connection, connections, transaction
 from django.utils import timezone
 
-from migrator.sources.opacity import does_nothing, is_empty_sql, only_uses_models, read_sql
+from migrator.sources.code import does_nothing, only_uses_models
+from migrator.sources.scripts import is_empty_sql, read_sql
 
 ANY = None
 NONE: frozenset[str] = frozenset()
