@@ -89,8 +89,8 @@ def run_and_exit(
     document = style != "text"
     stream = stderr if document and output is None else stdout
     target = _open_output(output, stderr)
-    prompter: Prompter = InteractivePrompter() if options.interactive else Prompter()
     log = progress_for(stream, verbosity=options.verbosity, color=color)
+    prompter = InteractivePrompter(pause=log.pause) if options.interactive else Prompter()
     migrator = Migrator(options, prompter=prompter, listeners=(log,))
     quiet = contextlib.redirect_stdout(sys.stderr) if document else contextlib.nullcontext()
     try:
@@ -98,7 +98,13 @@ def run_and_exit(
             report = work(migrator)
     except (MigratorError, JournalError, KeyboardInterrupt) as error:
         fail(error, stderr)
-    text = render(report, style, color=color, terminal=target is None and _is_terminal(stdout))
+    text = render(
+        report,
+        style,
+        color=color,
+        terminal=target is None and _is_terminal(stdout),
+        verbosity=options.verbosity,
+    )
     if target is None:
         _write(stdout, text)
     else:
