@@ -1,9 +1,10 @@
 """The Python API: what the commands do, for programs.
 
-from migrator import Migrator, MigratorOptions
-report = Migrator(options=MigratorOptions(repair=True)).migrate_all()
-if not report.all_clean:
-    …
+    from migrator import Migrator, MigratorOptions
+
+    report = Migrator(options=MigratorOptions(repair=True)).migrate_all()
+    if not report.all_clean:
+        raise SystemExit(report.exit_code)
 """
 
 from __future__ import annotations
