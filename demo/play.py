@@ -25,7 +25,7 @@ import server
 
 HERE = Path(__file__).resolve().parent
 PROJECT = server.RUN / "project"
-SHOWN_LINES = 60
+SHOWN_LINES = 70
 
 
 class Surprise(Exception):
@@ -59,8 +59,13 @@ class Stage:
         self.console.print()
         self.console.print(" ".join(text.split()), style="italic", highlight=False)
 
-    def run(self, command: str, *, exits: int = 0) -> str:
+    def run(self, command: str, *, exits: int = 0, lines: int = SHOWN_LINES) -> str:
         """Run a command, show it with its output and exit code, and insist on that code.
+
+        Args:
+            command: As a user would type it.
+            exits: The exit code that it has to end with.
+            lines: How much of a long output is shown.
 
         Returns:
             What it wrote, both streams.
@@ -77,12 +82,12 @@ class Stage:
             text=True,
             check=False,
         )
-        self._show(done.stdout, done.returncode)
+        self._show(done.stdout, done.returncode, lines)
         expect(done.returncode == exits, f"`{command}` exits {done.returncode}, not {exits}")
         return done.stdout
 
-    def kill_in_the_middle(self, command: str, migration: str) -> None:
-        """Start a command, and kill it once the journal says that `migration` has begun."""
+    def kill_in_the_middle(self, command: str, alias: str, migration: str) -> None:
+        """Start a command, and kill it once the journal says that a migration has begun."""
         self._echo(f"{command} &")
         words, variables = _parse(command)
         process = subprocess.Popen(
@@ -95,7 +100,7 @@ class Stage:
             text=True,
         )
         try:
-            self._await(process, migration)
+            self._await(process, alias, migration)
             time.sleep(1.0)  # well inside: some rows are written, none is committed
         finally:
             process.send_signal(signal.SIGKILL)
@@ -104,8 +109,9 @@ class Stage:
         self._show(output, process.returncode)
         expect(process.returncode == -signal.SIGKILL, "the run ended before it could be killed")
 
-    def _await(self, process: subprocess.Popen[str], migration: str) -> None:
-        """Wait until the journal holds the intent of a migration."""
+    def _await(self, process: subprocess.Popen[str], alias: str, migration: str) -> None:
+        """Wait until the journal holds the intent of a migration on an alias."""
+        wanted = (alias, "migration", migration)
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline and process.poll() is None:
             asked = subprocess.run(
@@ -118,19 +124,19 @@ class Stage:
             )
             if asked.returncode == 0:
                 entries = json.loads(asked.stdout)["entries"]
-                if any(e["kind"] == "migration" and e["name"] == migration for e in entries):
+                if wanted in {(e["alias"], e["kind"], e["name"]) for e in entries}:
                     return
             time.sleep(0.1)
-        raise Surprise(f"{migration} never began")
+        raise Surprise(f"{migration} never began on {alias}")
 
     def _echo(self, command: str) -> None:
         self.console.print()
-        self.console.print(Text(f"$ {command}", style="bold cyan"))
+        self.console.print(Text(f"$ {command}", style="bold cyan"), soft_wrap=True)
 
-    def _show(self, output: str, code: int) -> None:
+    def _show(self, output: str, code: int, most: int = SHOWN_LINES) -> None:
         lines = output.rstrip().splitlines()
-        if len(lines) > SHOWN_LINES:
-            half = SHOWN_LINES // 2
+        if len(lines) > most:
+            half = most // 2
             left_out = f"[... {len(lines) - 2 * half} lines left out here ...]"
             lines = [*lines[:half], left_out, *lines[-half:]]
         if lines:
@@ -158,7 +164,7 @@ def _parse(command: str) -> tuple[list[str], Mapping[str, str]]:
 
 def psql(alias: str, statement: str) -> str:
     """The command that sends one statement to a database of the project."""
-    return f"python manage.py dbshell --database {alias} -- -c {shlex.quote(statement)}"
+    return f'python manage.py dbshell --database {alias} -- -c "{statement}"'
 
 
 # -- the scenes ----------------------------------------------------------------------
@@ -171,7 +177,7 @@ def migrate_everything(stage: Stage) -> None:
         analytics on SQLite. DATABASE_ROUTING_RULES says which app lives where. One command
         takes all of them there."""
     )
-    stage.run("python manage.py migrate_all --non-interactive")
+    stage.run("python manage.py migrate_all --non-interactive", lines=44)
     stage.say("Nothing is left to do, and a second look at every schema agrees:")
     stage.run("python manage.py migrate_all --check")
 
@@ -219,16 +225,23 @@ def kill_and_resume(stage: Stage) -> None:
     )
     stage.run("cp -R ../../release_2/. .")
     stage.kill_in_the_middle(
-        "DEMO_SLOW=0.5 python manage.py migrate_all --non-interactive", "blog.0005_minutes"
+        "DEMO_SLOW=0.5 python manage.py migrate_all --non-interactive",
+        "blog_db",
+        "blog.0005_minutes",
     )
-    stage.say("What the database knows: the transaction is gone, and so is the new column.")
-    found = stage.run(
+    stage.say("What the database knows: the transaction is gone, and the new column with it.")
+    last = stage.run(
+        psql("blog_db", "SELECT max(name) AS last FROM django_migrations WHERE app = 'blog'")
+    )
+    expect("0004_first_posts" in last, "the killed migration is recorded")
+    columns = stage.run(
         psql(
             "blog_db",
-            "SELECT name FROM django_migrations WHERE app = 'blog' ORDER BY id DESC LIMIT 1",
+            "SELECT string_agg(column_name, ', ') AS columns FROM information_schema.columns"
+            " WHERE table_name = 'blog_post'",
         )
     )
-    expect("0005_minutes" not in found, "the killed migration is recorded")
+    expect("minutes" not in columns, "the killed migration left its column behind")
     stage.say(
         """What the journal knows: a run was opened, and nobody has closed it. A pipeline that
         ends with this command cannot pass by mistake."""

@@ -1,0 +1,1 @@
+"""Measurements: `migrate_all` beside Django's own `migrate`."""

@@ -1,0 +1,218 @@
+"""`make bench`: prints ours beside Django's, as ratios, in one run; asserts no time.
+
+Every figure comes from alternating runs of whole commands in subprocesses, start-up of the
+interpreter and of Django included, since that is what a deploy waits for. The order within a
+pair alternates too, so that neither always finds the caches warm.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from tests import servers
+from tests.bench.generated import write_generated_project
+from tests.projects import Project
+from tests.servers import Database, PostgresServer, SQLiteServer
+
+STOCK = ("migrate", "-v", "0")
+OURS = ("migrate_all", "--non-interactive", "-v", "0")
+
+COUNT_QUERIES = """
+from django.db import connections
+from migrator import Migrator, MigratorOptions
+connections["default"].ensure_connection()
+connections["default"].force_debug_cursor = True
+report = Migrator(options=MigratorOptions(interactive=False, verbosity=0)).check()
+assert report.all_clean, report
+print("QUERIES", len(connections["default"].queries_log))
+"""
+
+JOURNAL_COMMITS = """
+import time
+from django.conf import settings
+from journal import Phase, Target, open_journal
+with open_journal(settings.MIGRATOR["JOURNAL_URL"]) as journal:
+    run = journal.open_run(
+        kind="bench", goal="verified", options={{}}, actor={{}}, targets=[Target("", "default")]
+    )
+    epoch = journal.claim(run.id, "default")
+    began = time.perf_counter()
+    for number in range({count}):
+        journal.write(
+            run.id, "default", epoch=epoch, kind="bench", name=str(number), phase=Phase.DONE
+        )
+    print("SECONDS", time.perf_counter() - began)
+"""
+
+
+@dataclass
+class Comparison:
+    """Two lists of seconds, measured in alternation."""
+
+    name: str
+    stock: list[float]
+    ours: list[float]
+
+    def row(self) -> tuple[str, ...]:
+        """One line of the table: minima, medians, and their ratios."""
+        minima = min(self.stock), min(self.ours)
+        medians = statistics.median(self.stock), statistics.median(self.ours)
+        return (
+            self.name,
+            f"{minima[0]:.2f}",
+            f"{minima[1]:.2f}",
+            f"{minima[1] / minima[0]:.2f}",
+            f"{medians[0]:.2f}",
+            f"{medians[1]:.2f}",
+            f"{medians[1] / medians[0]:.2f}",
+        )
+
+
+def measure(project: Project, arguments: tuple[str, ...], database: Database) -> float:
+    """The seconds that one command takes."""
+    env = {"BENCH_NAME": database.name}
+    began = time.perf_counter()
+    project.manage(*arguments, check=True, env=env, timeout=1200)
+    return time.perf_counter() - began
+
+
+def compare(
+    name: str,
+    project: Project,
+    create: Callable[[], Database],
+    *,
+    rounds: int,
+    again: bool,
+) -> Comparison:
+    """Alternate between the two commands.
+
+    Args:
+        name: What the line is called.
+        project: The project; its default database is named by BENCH_NAME.
+        create: Makes an empty database.
+        rounds: How many pairs.
+        again: Measure with nothing to do, on a database that is migrated already.
+    """
+    seconds: dict[tuple[str, ...], list[float]] = {STOCK: [], OURS: []}
+    shared = create() if again else None
+    if shared:
+        measure(project, OURS, shared)
+    for number in range(rounds):
+        for arguments in (STOCK, OURS) if number % 2 else (OURS, STOCK):
+            database = shared or create()
+            seconds[arguments].append(measure(project, arguments, database))
+            if not shared:
+                database.drop()
+    if shared:
+        shared.drop()
+    return Comparison(name, seconds[STOCK], seconds[OURS])
+
+
+def said(output: str, word: str) -> float:
+    """The number that a script printed after a word."""
+    line = next(line for line in output.splitlines() if line.startswith(word))
+    return float(line.split()[1])
+
+
+def generate(
+    root: Path, database: Database, *, models: int, apps: int, history: bool = True
+) -> Project:
+    """A generated project whose database is chosen by the environment."""
+    project = write_generated_project(
+        root, settings=database.settings(), models=models, apps=apps, history=history
+    )
+    with (root / "config/settings.py").open("a") as settings:
+        settings.write(
+            'import os\nDATABASES["default"]["NAME"] = '
+            'os.environ.get("BENCH_NAME", DATABASES["default"]["NAME"])\n'
+        )
+    return project
+
+
+def count_queries(directory: Path, server: PostgresServer, tables: int) -> int:
+    """The queries of one `Migrator.check()` on a migrated database of that many models."""
+    database = server.create_database("bench")
+    try:
+        project = generate(
+            directory / f"count{tables}",
+            database,
+            models=tables,
+            apps=max(1, tables // 50),
+            history=False,
+        )
+        project.manage(*STOCK, check=True, timeout=1200)
+        shown = project.manage("shell", "-c", COUNT_QUERIES, check=True, timeout=1200)
+        return int(said(shown.stdout, "QUERIES"))
+    finally:
+        database.drop()
+
+
+@contextmanager
+def postgres() -> Iterator[PostgresServer]:
+    """The server of MIGRATOR_TEST_POSTGRES_URL, or an embedded one that keeps fsync on."""
+    url = os.environ.get(servers.POSTGRES_URL)
+    if url:
+        yield PostgresServer(
+            servers.Address.parse(url, port=5432, maintenance="postgres"),
+        )
+        return
+    with servers.embedded_postgres(durable=True) as server:
+        yield server
+
+
+def main() -> None:
+    """Measure, and print."""
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3, help="pairs from zero")
+    parser.add_argument("--models", type=int, default=200)
+    parser.add_argument("--apps", type=int, default=10)
+    parser.add_argument("--tables", type=int, nargs="*", default=[10, 1000], help="query counts")
+    parser.add_argument("--commits", type=int, default=200, help="journal commits")
+    options = parser.parse_args()
+    console = Console()
+    table = Table(
+        title=f"{options.models} models in {options.apps} apps, {options.rounds} rounds, seconds"
+    )
+    table.add_column("")
+    for head in ("migrate min", "ours min", "ratio", "migrate median", "ours median", "ratio"):
+        table.add_column(head, justify="right")
+    with tempfile.TemporaryDirectory(prefix="migrator-bench-") as name, postgres() as server:
+        directory = Path(name)
+        vendors: dict[str, Callable[[], Database]] = {
+            "PostgreSQL": lambda: server.create_database("bench"),
+            "SQLite": lambda: SQLiteServer(directory).create_database("bench"),
+        }
+        for vendor, create in vendors.items():
+            project = generate(
+                directory / vendor, create(), models=options.models, apps=options.apps
+            )
+            for title, again in (("from zero", False), ("nothing to do", True)):
+                rounds = options.rounds * (2 if again else 1)
+                table.add_row(
+                    *compare(
+                        f"{vendor}, {title}", project, create, rounds=rounds, again=again
+                    ).row()
+                )
+        console.print(table)
+        for tables in options.tables:
+            queries = count_queries(directory, server, tables)
+            console.print(f"Queries of a check with {tables:,} models: {queries}")
+        commits = JOURNAL_COMMITS.format(count=options.commits)
+        shown = project.manage("shell", "-c", commits, check=True)
+        milliseconds = said(shown.stdout, "SECONDS") / options.commits * 1000
+        console.print(f"A journal commit (SQLite, durable): {milliseconds:.2f} ms")
+
+
+if __name__ == "__main__":
+    main()
