@@ -40,10 +40,12 @@ class ScanFacts:
     """Everything that a classification needs, as data.
 
     Attributes:
-        expected: The schema of the state at the *recorded* migrations.
+        expected: The schema of the state at the *recorded* migrations, those included that
+            recorded ones need and that are not recorded themselves.
         live: The schema that is there.
         recorded: Effects of the recorded migrations, in plan order.
-        pending: Effects of the pending migrations, in plan order.
+        pending: Effects of the pending migrations, in plan order, each from the state that
+            it finds there.
         history: The graph and the recorded rows.
         opaque_tables: Tables whose schema something unobservable may have touched in their
             recorded history (see `opaque_tables`); None: any table.
@@ -106,22 +108,23 @@ def analyse(facts: ScanFacts) -> Analysis:
     """
     vendor = facts.live.vendor
     recorded = trace(facts.recorded, vendor)
-    pending = trace(facts.pending, vendor)
     opaque = facts.opaque_tables
     if opaque is not None:
         opaque = frozenset(fold_key(vendor, key) for key in opaque)
     needs = ancestors_of((*facts.recorded, *facts.pending), facts.history.parents)
+    chain = _from_first_hole(facts, needs)
+    pending = trace(chain, vendor)
+    waiting = {effect.migration for effect in facts.pending}
 
     def judged(schema: Schema) -> tuple[PendingVerdict, ...]:
-        return judge_pending(
-            facts.pending, pending, LiveTables(schema), opaque=opaque, ancestors=needs
-        )
+        verdicts = judge_pending(chain, pending, LiveTables(schema), opaque=opaque, ancestors=needs)
+        return tuple(verdict for verdict in verdicts if verdict.migration in waiting)
 
     live, missed = undo_missed_renames(
         recorded, facts.live, _accounted(judged(facts.live), LiveTables(facts.live))
     )
     verdicts = judged(live)
-    explained = _explained(verdicts, pending)
+    explained = _explained(verdicts, pending) | _of_holes(facts, pending, needs)
     changes = diff(facts.expected, live)
     ignored = {fold_key(vendor, key) for key in facts.ignored}
     changed: set[Atom] = set()
@@ -210,6 +213,41 @@ def _explained(verdicts: Iterable[PendingVerdict], histories: Histories) -> froz
         if (step.migration, step.operation.index) in done:
             found.update(touch.atom for touch in step.touches)
     return frozenset(found)
+
+
+def _from_first_hole(
+    facts: ScanFacts, needs: Mapping[MigrationKey, frozenset[MigrationKey]]
+) -> tuple[Effect, ...]:
+    """The pending migrations, and what is recorded after the first of them, in plan order.
+
+    A migration whose row was lost is followed by recorded ones, which went on from what it
+    had made: without them, a table that was renamed since would seem not to be there.
+    """
+    waiting = {effect.migration: effect for effect in facts.pending}
+    chain: list[Effect] = []
+    for effect in facts.recorded:
+        needed = [key for key in waiting if key in needs[effect.migration]]
+        chain += [waiting.pop(key) for key in needed]
+        if chain:
+            chain.append(effect)
+    return (*chain, *waiting.values())
+
+
+def _of_holes(
+    facts: ScanFacts,
+    pending: Histories,
+    needs: Mapping[MigrationKey, frozenset[MigrationKey]],
+) -> frozenset[Atom]:
+    """Objects of pending migrations that recorded ones are built upon.
+
+    The state at the recorded migrations holds them, since it could not be computed without;
+    whether they are there is for the verdict on the pending migration to say.
+    """
+    waiting = {effect.migration for effect in facts.pending}
+    needed = waiting & set().union(*(needs[effect.migration] for effect in facts.recorded))
+    return frozenset(
+        touch.atom for step in pending.steps if step.migration in needed for touch in step.touches
+    )
 
 
 def left_over(

@@ -535,6 +535,49 @@ def test_a_row_lost_in_the_middle_is_found_by_its_effect_alone() -> None:
     assert blocking(facts) == [("DR102", "2"), ("DR110", "3")]
 
 
+@pytest.mark.parametrize("there", [True, False])
+@pytest.mark.parametrize(
+    "operation",
+    [add("book", col("pages")), rename("book", "price", "cost"), rename_table("tag", "label")],
+)
+def test_a_hole_in_the_history_is_no_drift_of_the_recorded_ones(operation, there) -> None:
+    chain = shop().add("2", create("tag")).add("3", operation).add("4", add("book", col("isbn")))
+    without = shop().add("2", create("tag")).add("4", add("book", col("isbn")))
+    facts = ScanFacts(
+        expected=chain.schema(),
+        live=chain.schema() if there else without.schema(),
+        recorded=(*chain.effects[:2], chain.effects[3]),
+        pending=(chain.effects[2],),
+        history=replace(chain.history(4), recorded=(key("1"), key("2"), key("4"))),
+    )
+    assert blocking(facts) == [("DR102", "3"), ("DR110", "4")][0 if there else 1 :]
+
+
+def test_a_hole_does_not_hide_what_recorded_migrations_miss() -> None:
+    chain = shop().add("2", INERT).add("3", create("tag")).add("4", INERT)
+    facts = ScanFacts(
+        expected=chain.schema(),
+        live=edited(chain.schema(), tag=None),
+        recorded=(chain.effects[0], chain.effects[2], chain.effects[3]),
+        pending=(chain.effects[1],),
+        history=replace(chain.history(4), recorded=(key("1"), key("3"), key("4"))),
+    )
+    assert blocking(facts) == [("DR101", "3"), ("DR110", "3")]
+
+
+def test_a_lost_row_of_a_table_that_was_renamed_since() -> None:
+    chain = shop().add("2", create("tag", col("a"))).add("3", rename_table("tag", "label"))
+    chain.add("4", rename("label", "a", "b"))
+    facts = ScanFacts(
+        expected=chain.schema(),
+        live=chain.schema(),
+        recorded=(chain.effects[0], *chain.effects[2:]),
+        pending=(chain.effects[1],),
+        history=replace(chain.history(4), recorded=(key("1"), key("3"), key("4"))),
+    )
+    assert blocking(facts) == [("DR102", "2"), ("DR110", "3")]
+
+
 def test_the_worst_comes_first() -> None:
     live = with_columns(
         without_columns(shop().schema(), "book", "price"), "book", col("x", nullable=True)

@@ -201,6 +201,31 @@ def test_a_repair_leads_to_a_clean_scan_or_does_nothing(data: Any) -> None:
 
 @quick
 @given(st.data())
+def test_rows_lost_anywhere_are_put_back_and_nothing_else_is_done(data: Any) -> None:
+    chain = data.draw(chains())
+    keys = [effect.migration for effect in chain.effects]
+    lost = data.draw(st.sets(st.sampled_from(keys)))
+    # The last one stays, so that all the others are known to have been applied.
+    effects = {e.migration: e for e in chain.effects}
+    rows = tuple(k for k in keys if k not in lost or k == keys[-1])
+    facts = replace(
+        chain.facts(len(keys), chain.schema()),
+        recorded=tuple(effects[k] for k in rows),
+        pending=tuple(effects[k] for k in keys if k not in rows),
+        history=replace(chain.history(0), recorded=rows),
+    )
+    incidents = classify(facts)
+    note("\n".join(f"{i.code} {i.message}" for i in incidents))
+    assert {i.code for i in incidents} <= {Code.UNRECORDED_PRESENT, Code.WRONG_ORDER}
+    plan = plan_repair(incidents, facts)
+    assert not plan.refusals
+    recorded = {action.migration for action in plan.actions if isinstance(action, RecordMigration)}
+    assert len(recorded) == len(plan.actions)
+    assert recorded | {d.migration for d in plan.decisions} == lost - {keys[-1]}
+
+
+@quick
+@given(st.data())
 def test_classifying_never_raises_and_is_deterministic(data: Any) -> None:
     chain = data.draw(chains(max_size=4))
     recorded = data.draw(st.integers(0, len(chain.effects)))
