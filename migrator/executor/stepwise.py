@@ -212,12 +212,14 @@ class StepwiseRun:
         operation.database_forwards(label, editor, step.before, step.after)
 
     def _can_be_wrapped(self, step: _Step, editor: BaseDatabaseSchemaEditor) -> bool:
+        on_postgresql = self.connection.vendor == "postgresql"
+        label = self.migration.app_label
         return (
             step.nature is Nature.SCHEMA
             and self.connection.features.can_rollback_ddl
             # A backend of somebody else's may build CONCURRENTLY whatever the operation is.
             and type(editor).__module__.startswith("django.")
-            and not fills_nulls(step.operation, step.before, self.migration.app_label)
+            and not (on_postgresql and fills_nulls(step.operation, step.before, label))
         )
 
     # -- what is in doubt ------------------------------------------------------
