@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -422,9 +422,7 @@ def test_a_journal_that_goes_back_in_time_while_it_is_open(path: Path) -> None:
     with open_journal(url(path)) as journal:
         run = a_run(journal)
         epoch = journal.claim(run.id, "default")
-        journal.write(
-            run.id, "default", epoch=epoch, kind="m", name="a.0001", phase=Phase.INTENT
-        )
+        journal.write(run.id, "default", epoch=epoch, kind="m", name="a.0001", phase=Phase.INTENT)
         with closing(sqlite3.connect(path)) as connection, connection:
             connection.execute("DROP TRIGGER entry_delete")
             connection.execute("DELETE FROM entry WHERE seq = 2")
@@ -432,9 +430,7 @@ def test_a_journal_that_goes_back_in_time_while_it_is_open(path: Path) -> None:
                 "UPDATE target SET seq = 1, head = (SELECT hash FROM entry WHERE seq = 1)"
             )
         with pytest.raises(JournalCorrupt, match="lost") as caught:
-            journal.write(
-                run.id, "default", epoch=epoch, kind="m", name="a.0001", phase=Phase.DONE
-            )
+            journal.write(run.id, "default", epoch=epoch, kind="m", name="a.0001", phase=Phase.DONE)
         assert caught.value.hint
 
         with closing(sqlite3.connect(path)) as connection, connection:
@@ -510,7 +506,7 @@ def test_a_postgresql_that_accepts_no_writes(postgres_database: PostgresDatabase
     with open_journal(postgres_database.url) as journal:
         run = a_run(journal)
     postgres_database.execute(
-        f"ALTER DATABASE \"{postgres_database.name}\" SET default_transaction_read_only = on"
+        f'ALTER DATABASE "{postgres_database.name}" SET default_transaction_read_only = on'
     )
     with open_journal(postgres_database.url) as journal:
         assert journal.runs() == (run,)
@@ -552,9 +548,9 @@ def test_somebody_elses_tables_stay_as_they_are(postgres_database: PostgresDatab
     postgres_database.execute("CREATE TABLE run (id int)")
 
     assert "run" in refused(JournalCorrupt, postgres_database.url).message
-    assert postgres_database.query("SELECT tablename::text FROM pg_tables WHERE schemaname='public'") == [
-        ("run",)
-    ]
+    assert postgres_database.query(
+        "SELECT tablename::text FROM pg_tables WHERE schemaname='public'"
+    ) == [("run",)]
 
 
 @pytest.mark.postgresql
@@ -617,3 +613,38 @@ def test_alembic_itself_reaches_the_journal(
     assert REVISIONS[-1] in capsys.readouterr().out
     with open_journal(url(path)) as journal:
         a_run(journal)
+
+
+@pytest.mark.parametrize("when", ["opening", "writing"])
+def test_a_journal_that_another_process_holds_locked(
+    path: Path, when: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("journal.connection.BUSY_SECONDS", 0)
+    path.touch()
+    if when == "writing":
+        filled(path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as holder:
+        if when == "opening":
+            holder.execute("BEGIN EXCLUSIVE")
+            error = refused(JournalUnreachable, url(path))
+        else:
+            with open_journal(url(path)) as journal:
+                holder.execute("BEGIN IMMEDIATE")
+                assert len(journal.runs()) == 1  # readers need not wait
+                with pytest.raises(JournalUnreachable) as caught:
+                    a_run(journal)
+                error = caught.value
+    assert "locked by another process" in error.message
+    assert error.hint
+
+
+def test_threads_of_one_process_open_new_journals_at_once(tmp_path: Path) -> None:
+    """Alembic keeps its context in globals of the process."""
+    with ThreadPoolExecutor(4) as threads:
+        opened = list(
+            threads.map(open_journal, [url(tmp_path / f"{number}.sqlite3") for number in range(4)])
+        )
+    for journal in opened:
+        a_run(journal)
+        assert journal.verify() == ()
+        journal.close()
