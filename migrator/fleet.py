@@ -216,8 +216,10 @@ class Fleet:
             self._emit(RunClosed(run.id, "failed", int(ExitCode.FAILED), _now()))
             return self._builder.build()
         code = self._exit_code()
+        # A check that found drift has failed: a later run that succeeds supersedes it.
         reached = all(result.reached for result in self._results.values())
-        self._close(journal, run, RunStatus.COMPLETE if reached else RunStatus.FAILED, code)
+        well = reached and code is ExitCode.CLEAN
+        self._close(journal, run, RunStatus.COMPLETE if well else RunStatus.FAILED, code)
         return self._builder.build()
 
     def _passes(self, journal: Journal, run: Run, surveys: Sequence[Survey]) -> None:
@@ -311,9 +313,9 @@ class Fleet:
             complete = not incomplete
         if not complete:
             return run
-        self._emit(RunNotice(f"Nothing to resume: run {run.id} is complete."))
-        self._emit(RunOpened(run.id, run.kind, run.goal, (), _now(), resumed=True))
-        self._emit(RunClosed(run.id, RunStatus.COMPLETE.value, int(ExitCode.CLEAN), _now()))
+        # Said once, by the report: there is no progress to watch.
+        self._builder.add(RunNotice(f"Nothing to resume: run {run.id} is complete."))
+        self._builder.add(RunClosed(run.id, RunStatus.COMPLETE.value, ExitCode.CLEAN, _now()))
         return None
 
 

@@ -7,6 +7,7 @@ what is created is what the migrations would have created.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, assert_never
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -17,9 +18,64 @@ from django.db.migrations.state import ProjectState
 from django.db.models import Field, Model
 
 from migrator.core import repair as plan
+from migrator.core.drift import ScanFacts
 from migrator.core.effects import MigrationKey
+from migrator.core.incidents import Incident
 from migrator.core.schema import split_key
-from migrator.exceptions import RepairFailed
+from migrator.exceptions import RepairFailed, UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Mending:
+    """A repair plan and its SQL.
+
+    Attributes:
+        plan: What to do, what to ask, what to refuse.
+        mender: Carries the actions out.
+        shown: (description, SQL) of each action.
+    """
+
+    plan: plan.RepairPlan
+    mender: Mender
+    shown: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+def plan_mending(
+    connection: BaseDatabaseWrapper,
+    loader: MigrationLoader,
+    recorded: Iterable[MigrationKey],
+    incidents: Iterable[Incident],
+    facts: ScanFacts,
+    assume_applied: Iterable[str] = (),
+) -> Mending:
+    """Plan the repair of what a scan found, with its SQL. Changes nothing.
+
+    Args:
+        connection: The target.
+        loader: Its migration graph.
+        recorded: The migrations recorded there.
+        incidents, facts: What the scan found, and from what.
+        assume_applied: "app.name" of migrations that somebody vouches for.
+
+    Raises:
+        UsageError: One of them is no "app.name".
+        RepairFailed: State does not hold what an action names.
+    """
+    policy = plan.RepairPolicy(frozenset(_assumed(name) for name in assume_applied))
+    made = plan.plan_repair(incidents, facts, policy)
+    mender = Mender(connection, loader, recorded)
+    shown = tuple((action.description, mender.render_sql(action)) for action in made.actions)
+    return Mending(made, mender, shown)
+
+
+def _assumed(name: str) -> MigrationKey:
+    app, dot, migration = name.partition(".")
+    if not dot or not app or not migration:
+        raise UsageError(
+            f"--assume-applied takes app.name, not {name!r}.",
+            hint="For example: --assume-applied blog.0007_fill_slugs.",
+        )
+    return MigrationKey(app, migration)
 
 
 class Mender:
@@ -173,7 +229,7 @@ class Mender:
         if wanted.unique:
             editor.execute(editor._create_unique_sql(model, fields))
         else:
-            editor.execute(editor._create_index_sql(model, fields=fields, suffix="_idx"))
+            editor.execute(editor._create_index_sql(model, fields=fields))
 
     def _add_constraint(self, model: type[Model], wanted: Any, editor: Any) -> None:
         for constraint in model._meta.constraints:

@@ -115,8 +115,9 @@ class MigratorLogger:
                 idle = trigger == "repair" and event.alias not in self._repaired
                 word = "nothing to repair" if idle else dest
                 return [] if silent else [f"{word}  {spell_seconds(seconds)}"]
-            case ev.RepairPlanned(_, actions):
-                return [f"repair planned: {spell_count(len(actions), 'step')}"]
+            case ev.RepairPlanned(_, actions, notes):
+                planned = f"repair planned: {spell_count(len(actions), 'step')}"
+                return [planned, *(f"note: {note}" for note in notes)]
             case ev.RepairApplied(_, description, sql, seconds):
                 shown = "\n".join(sql).split("\n") if self.verbosity >= 2 and sql else []
                 return [f"repaired: {description}  {spell_seconds(seconds)}", *_indented(shown)]

@@ -31,6 +31,7 @@ from migrator.ledger import Ledger
 from migrator.sources import (
     Ownership,
     Walk,
+    full_plan,
     load_disk,
     load_graph,
     pending_plan,
@@ -147,14 +148,21 @@ def _gather(
     pending: tuple[MigrationKey, ...],
     snapshot: Snapshot | None,
 ) -> ScanFacts:
-    """Walk through the recorded migrations, look at the database, walk on through the pending."""
+    """Walk through the recorded migrations, look at the database, walk on through the pending.
+
+    A pending migration that a recorded one needs is walked through in its place: what comes
+    after it would not fit onto the state without it.
+    """
     walk = Walk(loader, Ownership(connection))
-    effects = tuple(walk.apply(key) for key in recorded)
+    holes = _holes(loader, recorded, frozenset(pending))
+    applied = frozenset(recorded)
+    done = {key: walk.apply(key) for key in full_plan(loader) if key in applied or key in holes}
+    effects = tuple(done[key] for key in recorded)
     expected = walk.schema()
     live = backend.inspect(connection, schemas=_schemas(expected))
     # On a database without tables nothing pending can be there already.
     empty = not set(live.tables) - {HISTORY_TABLE}
-    coming = () if empty else tuple(walk.apply(key) for key in pending)
+    coming = () if empty else tuple(done.get(key) or walk.apply(key) for key in pending)
     return ScanFacts(
         expected=expected,
         live=live,
@@ -164,6 +172,26 @@ def _gather(
         opaque_tables=opaque_tables(effects),
         snapshot=_comparable(snapshot, recorded),
     )
+
+
+def _holes(
+    loader: MigrationLoader,
+    recorded: tuple[MigrationKey, ...],
+    pending: frozenset[MigrationKey],
+) -> frozenset[MigrationKey]:
+    """Pending migrations that recorded ones depend on, at any distance."""
+    found: set[MigrationKey] = set()
+    waiting = list(recorded)
+    seen: set[MigrationKey] = set()
+    while waiting:
+        for parent in loader.graph.node_map[waiting.pop()].parents:
+            key = MigrationKey(*parent.key)
+            if key not in seen:
+                seen.add(key)
+                waiting.append(key)
+                if key in pending:
+                    found.add(key)
+    return frozenset(found)
 
 
 def _history_facts(loader: MigrationLoader, rows: tuple[HistoryRow, ...]) -> HistoryFacts:
@@ -379,16 +407,32 @@ def _harmless(connection: BaseDatabaseWrapper) -> Iterator[BaseDatabaseWrapper]:
 def _planned_step(
     connection: BaseDatabaseWrapper, key: MigrationKey, migration: Migration, state: Any
 ) -> PlannedStep:
+    ownership = Ownership(connection)
     opaque = tuple(
-        operation.describe() for operation in migration.operations if not operation.reduces_to_sql
+        operation.describe()
+        for operation in migration.operations
+        if not operation.reduces_to_sql
+        and ownership.runs(migration.app_label, **getattr(operation, "hints", {}))
     )
     try:
         with connection.schema_editor(collect_sql=True, atomic=migration.atomic) as editor:
             migration.apply(state.clone(), editor, collect_sql=True)
-        lines = tuple(line for line in editor.collected_sql or () if line.strip())
+        lines = _statements(editor.collected_sql or ())
     except Exception as error:
         # Django looks some names up in the database; those of tables that an earlier step of
         # the same plan makes are not there yet.
         reason = str(error).partition("\n")[0]
         return PlannedStep(key, (), (*opaque, f"cannot be shown before it is due: {reason}"))
     return PlannedStep(key, lines, opaque)
+
+
+def _statements(collected: Iterable[str]) -> tuple[str, ...]:
+    """What Django collected, without its rulers and without what it says of empty operations."""
+    noise = {"--", "-- (no-op)", "-- THIS OPERATION CANNOT BE WRITTEN AS SQL"}
+    kept = [line for line in collected if line.strip() and line.strip() not in noise]
+    return tuple(
+        line
+        for line, following in zip(kept, [*kept[1:], "--"], strict=True)
+        # A heading with nothing under it.
+        if not (line.startswith("-- ") and following.startswith("--"))
+    )

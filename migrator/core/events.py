@@ -140,10 +140,14 @@ class PlanMade:
 
 @dataclass(frozen=True, slots=True)
 class RepairPlanned:
-    """What a repair is about to do, before it does it: (description, SQL) of each action."""
+    """What a repair is about to do, before it does it: (description, SQL) of each action.
+
+    `notes` are what a person should know beforehand: data that is gone, for example.
+    """
 
     alias: str
     actions: tuple[tuple[str, tuple[str, ...]], ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

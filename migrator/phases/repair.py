@@ -10,11 +10,10 @@ import time
 
 from django.db import DatabaseError
 
-from migrator.core.effects import MigrationKey
-from migrator.core.events import RepairApplied, RepairPlanned
-from migrator.core.repair import Action, RepairPlan, RepairPolicy, plan_repair
-from migrator.exceptions import DecisionNeeded, DriftFound, RepairFailed, UsageError
-from migrator.mending import Mender
+from migrator.core.events import Emit, Event, RepairApplied, RepairPlanned
+from migrator.core.repair import RepairPlan
+from migrator.exceptions import DecisionNeeded, DriftFound, RepairFailed
+from migrator.mending import Mending, plan_mending
 from migrator.phases.context import Context
 from migrator.scanner import ScanResult, scan_target
 
@@ -36,31 +35,21 @@ def run(context: Context) -> None:
             f"{context.alias}: {_count(scan)}, the first is: {scan.blocking[0].message}",
             hint=f"Look at it with --check --database {context.alias}, mend it with --repair.",
         )
-    plan = plan_repair(scan.incidents, scan.facts, _policy(context))
-    _refuse(context, plan)
-    mender = Mender(context.connection, scan.loader, scan.recorded)
-    shown = tuple((action.description, mender.render_sql(action)) for action in plan.actions)
-    context.emit(RepairPlanned(context.alias, shown))
-    context.prompter.confirm_repair(context.alias, shown, plan.notes)
-    _apply(context, mender, plan.actions, shown)
+    assumed = context.options.assume_applied
+    mending = plan_mending(
+        context.connection, scan.loader, scan.recorded, scan.incidents, scan.facts, assumed
+    )
+    _refuse(context, mending.plan)
+    context.emit(RepairPlanned(context.alias, mending.shown, mending.plan.notes))
+    context.prompter.confirm_repair(context.alias, mending.shown, mending.plan.notes)
+    for name in assumed:
+        context.ledger.decision(f"assume-applied {name}", {"by": "--assume-applied"})
+    _apply(context, mending)
 
 
 def _count(scan: ScanResult) -> str:
     number = len(scan.blocking)
     return f"{number} incident{'s' if number > 1 else ''} of drift"
-
-
-def _policy(context: Context) -> RepairPolicy:
-    keys = set()
-    for name in context.options.assume_applied:
-        app, dot, migration = name.partition(".")
-        if not dot:
-            raise UsageError(
-                f"--assume-applied takes app.name, not {name!r}.",
-                hint="For example: --assume-applied blog.0007_fill_slugs.",
-            )
-        keys.add(MigrationKey(app, migration))
-    return RepairPolicy(assume_applied=frozenset(keys))
 
 
 def _refuse(context: Context, plan: RepairPlan) -> None:
@@ -84,33 +73,31 @@ def _refuse(context: Context, plan: RepairPlan) -> None:
         )
 
 
-def _apply(
-    context: Context,
-    mender: Mender,
-    actions: tuple[Action, ...],
-    shown: tuple[tuple[str, tuple[str, ...]], ...],
-) -> None:
+def _apply(context: Context, mending: Mending) -> None:
     """Intents, one transaction where the vendor can, outcomes."""
-    ledger, epoch = context.ledger, context.ledger.epoch
+    ledger, epoch, shown = context.ledger, context.ledger.epoch, mending.shown
     names = [f"{number}:{description}" for number, (description, _) in enumerate(shown, 1)]
     for name, (_, sql) in zip(names, shown, strict=True):
         ledger.intent("repair", name, epoch, {"sql": list(sql)})
     transactional = context.backend.supports_transactional_ddl
     seconds: list[float] = []
+    after: list[Event] = []  # the scan is told after what it looked at
     try:
         with context.connection.schema_editor(atomic=transactional) as editor:
-            for action in actions:
+            for action in mending.plan.actions:
                 began = time.monotonic()
-                mender.apply(action, editor)
+                mending.mender.apply(action, editor)
                 if not transactional:
                     _flush(editor)
                 seconds.append(time.monotonic() - began)
             _flush(editor)
             if transactional:
-                _scan_again(context)
+                _scan_again(context, after.append)
         if not transactional:
-            _scan_again(context)
+            _scan_again(context, after.append)
     except (DatabaseError, RepairFailed) as error:
+        for event in after:
+            context.emit(event)
         for name in names:
             ledger.failed("repair", name, epoch, payload={"error": str(error)})
         if isinstance(error, RepairFailed):
@@ -123,6 +110,8 @@ def _apply(
         ledger.done("repair", name, epoch, took, {"sql": list(sql)})
         context.applied += 1
         context.emit(RepairApplied(context.alias, description, sql, took))
+    for event in after:
+        context.emit(event)
 
 
 def _flush(editor: object) -> None:
@@ -133,13 +122,13 @@ def _flush(editor: object) -> None:
         editor.execute(statement)  # type: ignore[attr-defined]
 
 
-def _scan_again(context: Context) -> None:
+def _scan_again(context: Context, emit: Emit) -> None:
     context.scan = scan_target(
         context.connection,
         context.backend,
         alias=context.alias,
         phase="repair",
-        emit=context.emit,
+        emit=emit,
         snapshot=None,
         labels=context.options.apps,
     )

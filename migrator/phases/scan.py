@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 
-from migrator.core.events import PlanMade
+from migrator.core.events import PlanMade, RepairPlanned
 from migrator.ledger import in_doubt
+from migrator.mending import plan_mending
 from migrator.phases.context import Context
-from migrator.scanner import plan_sql, reconcile_history, scan_target
+from migrator.scanner import ScanResult, plan_sql, reconcile_history, scan_target
 
 
 def run(context: Context) -> None:
@@ -39,5 +40,30 @@ def run(context: Context) -> None:
             leaves_before=list(context.scan.leaves),
             fingerprint_before=context.scan.live.fingerprint(),
         )
+        if context.options.dry_run and context.options.repair and context.scan.blocked:
+            _show_repair(context, context.scan)
         if context.options.dry_run:
             context.emit(PlanMade(context.alias, plan_sql(context.connection, context.scan)))
+
+
+def _show_repair(context: Context, scan: ScanResult) -> None:
+    """What --repair would do; what it would ask or refuse is said as a note."""
+    mending = plan_mending(
+        context.connection,
+        scan.loader,
+        scan.recorded,
+        scan.incidents,
+        scan.facts,
+        context.options.assume_applied,
+    )
+    plan = mending.plan
+    asked = (
+        f"A decision is needed about {decision.migration}: {decision.reason}"
+        for decision in plan.decisions
+    )
+    refused = (
+        f"No repair does this: {refusal.incident.message} {refusal.reason}"
+        for refusal in plan.refusals
+    )
+    notes = (*plan.notes, *asked, *refused)
+    context.emit(RepairPlanned(context.alias, mending.shown, notes))

@@ -363,8 +363,9 @@ class ReportBuilder:
                 draft.tables, draft.recorded = event.tables, event.recorded
             case ev.PlanMade(_, steps):
                 draft.plan = steps
-            case ev.RepairPlanned(_, actions):
+            case ev.RepairPlanned(_, actions, notes):
                 draft.repair_plan = actions
+                draft.warnings.extend(ev.Warned(event.alias, note) for note in notes)
             case ev.RepairApplied():
                 draft.repairs.append(event)
             case ev.MigrationApplied(_, migration):
