@@ -64,7 +64,8 @@ def reason(connection: BaseDatabaseWrapper, error: BaseException) -> str:
     Drivers do not print passwords of their own accord, but a malformed setting is quoted.
     """
     parts = error.args if len(error.args) > 1 else (str(error),)
-    text = re.sub(r"\s+", " ", str(parts[-1])).strip().rstrip(".")
+    said = re.split(r"\n(?:DETAIL|CONTEXT|HINT|LINE \d+):", str(parts[-1]))[0]
+    text = re.sub(r"\s+", " ", said).strip().rstrip(".")
     password = str(connection.settings_dict.get("PASSWORD") or "")
     if len(password) > 2:
         text = text.replace(password, "********")
@@ -133,7 +134,8 @@ def inspecting(connection: BaseDatabaseWrapper) -> Iterator[None]:
     except Error as error:
         raise InspectionError(
             f"The catalog of database {connection.alias!r} could not be read: "
-            f"{reason(connection, error)}."
+            f"{reason(connection, error)}.",
+            hint="If somebody is changing this database at the moment, try again after that.",
         ) from error
 
 

@@ -44,6 +44,12 @@ POLL_SECONDS = 0.1
 CHECK_INTERVAL_MS = 1000
 """How often a running query looks whether its client is still there."""
 
+_PAUSES = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+"""Before the catalog is read again because it changed while it was read."""
+
+LOCK_LIMIT = "500ms"
+"""How long the catalog's readers wait for a lock, each time."""
+
 _SYMPTOMS = (
     Symptom(
         re.compile(r"password authentication failed|no password supplied|Ident authentication"),
@@ -237,9 +243,18 @@ class PostgreSQLBackend(Backend):
         return fetch_history(connection, table["columns"])
 
     def inspect(self, connection: BaseDatabaseWrapper, *, schemas: Collection[str] = ()) -> Schema:
-        """See Backend."""
+        """See Backend. Reads one snapshot, so that DDL in between leaves no half of a table."""
         with inspecting(connection):
-            return inspect_schema(connection, schemas)
+            for pause in _PAUSES:
+                try:
+                    with _snapshot(connection):
+                        return inspect_schema(connection, schemas)
+                except Error as error:
+                    if connection.in_atomic_block or not _is_passing(error):
+                        raise
+                    time.sleep(pause)
+            with _snapshot(connection):
+                return inspect_schema(connection, schemas)
 
     def canonical_type(
         self,
@@ -281,6 +296,44 @@ def _read_only(connection: BaseDatabaseWrapper) -> Iterator[None]:
         (before,) = fetch_row(connection, "SHOW default_transaction_read_only")
     with every_session(connection, lambda: set_read_only("on"), lambda: set_read_only(before)):
         yield
+
+
+@contextmanager
+def _snapshot(connection: BaseDatabaseWrapper) -> Iterator[None]:
+    """One REPEATABLE READ transaction; inside of a transaction of the caller's, that one.
+
+    The functions that deparse views and expressions lock what they look at, as a reader does.
+    The time limit keeps a scan from hanging behind somebody's ALTER TABLE, and, being shorter
+    than deadlock_timeout (1 s), makes us the one that gives way where both would wait.
+    """
+    if connection.in_atomic_block or not connection.get_autocommit():
+        yield
+        return
+    raw = connection.connection
+    before, raw.isolation_level = raw.isolation_level, psycopg.IsolationLevel.REPEATABLE_READ
+    connection.set_autocommit(False)
+    try:
+        fetch_row(
+            connection,
+            "SELECT set_config('lock_timeout', %(limit)s, true)",
+            {"limit": LOCK_LIMIT},
+        )
+        yield
+    finally:
+        with suppress(Error, psycopg.Error):  # a lost connection has nothing to restore
+            connection.rollback()
+            connection.set_autocommit(True)
+            raw.isolation_level = before
+
+
+def _is_passing(error: BaseException) -> bool:
+    """Whether the catalog changed under the reader, so that reading it again may do: an object
+    went away between its row in the snapshot and a function that looks at it now and knows no
+    snapshot (`pg_get_viewdef`, `pg_sequence_last_value`), or is locked.
+    """
+    return getattr(error.__cause__, "sqlstate", None) in {
+        "XX000", "42P01", "42704", "42883", "55P03", "40P01",
+    }  # fmt: skip
 
 
 def _holder(connection: BaseDatabaseWrapper, *, mine: bool) -> Session | None:

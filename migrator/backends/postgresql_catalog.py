@@ -176,7 +176,11 @@ def _extras(relations: Sequence[Row], rows: Sequence[Row]) -> tuple[core.Extra, 
         for row in relations
         if row["kind"] in _EXTRA_KINDS
     ]
-    found += [core.Extra(row["kind"], row["name"], _text(row["definition"])) for row in rows]
+    found += [
+        core.Extra(row["kind"], row["name"], _text(row["definition"]))
+        for row in rows
+        if row["name"] is not None  # dropped while it was being read
+    ]
     return tuple(sorted(found, key=lambda extra: (extra.kind, extra.name, extra.definition)))
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import pytest
-from django.db import InternalError
+from django.db import InternalError, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from migrator.backends.postgresql import backend
@@ -433,3 +434,129 @@ def test_names_are_taken_as_they_are(inspect: Inspect) -> None:
     table = only(schema, 'Odd " name, %s {x}')
     assert table.uniques == (Unique("u %", ("A b", "é,%%")),)
     assert table.indexes[0].keys == (IndexKey("é,%%"), IndexKey(expression='(("A b" + 1))'))
+
+
+def test_ddl_of_others_neither_breaks_nor_halves_what_is_read(
+    postgres_database: PostgresDatabase, connection: BaseDatabaseWrapper
+) -> None:
+    """Reproduced before: "could not open relation with OID", and tables without columns."""
+    stop = threading.Event()
+
+    def churn(name: str) -> None:
+        with postgres_database.connect() as other:
+            while not stop.is_set():
+                other.execute(
+                    f"CREATE TABLE {name} (id serial PRIMARY KEY, a integer CHECK (a > 0));"
+                    f"CREATE INDEX ON {name} ((a + 1)) WHERE a > 1;"
+                    f"CREATE VIEW v_{name} AS SELECT a FROM {name};"
+                    f"CREATE FUNCTION f_{name}() RETURNS integer LANGUAGE sql AS 'SELECT 1'"
+                )
+                other.execute(f"DROP TABLE {name} CASCADE; DROP FUNCTION f_{name}()")
+
+    postgres_database.execute("CREATE TABLE steady (id serial PRIMARY KEY, a integer)")
+    threads = [threading.Thread(target=churn, args=[f"t{number}"]) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(60):
+            schema = backend.inspect(connection)
+            assert "steady" in schema.tables
+            for table in schema.tables.values():
+                assert len(table.columns) == 2
+                assert table.primary_key is not None
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert connection.get_autocommit()
+
+
+def test_a_table_that_stays_locked_is_said_to_be(
+    postgres_database: PostgresDatabase, connection: BaseDatabaseWrapper
+) -> None:
+    """Instead of waiting for as long as somebody's migration takes."""
+    postgres_database.execute("CREATE TABLE t (a integer); CREATE VIEW v AS SELECT a FROM t")
+    with postgres_database.connect() as other:
+        other.execute("BEGIN; LOCK TABLE t")
+        with pytest.raises(InspectionError, match="lock timeout") as caught:
+            backend.inspect(connection)
+        assert caught.value.hint
+        other.execute("ROLLBACK")
+    assert set(backend.inspect(connection).tables) == {"t"}
+
+
+def test_inspecting_inside_of_a_transaction_sees_what_it_has_done(
+    connection: BaseDatabaseWrapper,
+) -> None:
+    with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE t (a integer)")
+        assert set(backend.inspect(connection).tables) == {"t"}
+
+
+def test_odd_objects_do_not_matter(inspect: Inspect) -> None:
+    schema = inspect(
+        """
+        CREATE TABLE nothing ();
+        CREATE TYPE shape AS (a integer, b text);
+        CREATE TABLE typed OF shape;
+        CREATE TABLE child () INHERITS (typed);
+        CREATE UNLOGGED TABLE fast (a integer PRIMARY KEY);
+        CREATE TABLE whole (a integer, CHECK (whole.* IS NOT NULL));
+        CREATE TABLE holder (s shape, d shape[], r int4range, EXCLUDE USING gist (r WITH &&));
+        CREATE INDEX ON whole ((whole.a IS NULL), (whole IS NULL));
+        CREATE STATISTICS st ON a, b FROM child;
+        CREATE VIEW circle AS SELECT NULL::integer AS a;
+        CREATE COLLATION mine FROM "C";
+        CREATE SCHEMA elsewhere CREATE TABLE unseen (a integer);
+        CREATE OPERATOR === (LEFTARG = integer, RIGHTARG = integer, FUNCTION = int4eq);
+        CREATE TEXT SEARCH CONFIGURATION ts (COPY = simple);
+        """
+    )
+    assert set(schema.tables) == {"nothing", "typed", "child", "fast", "whole", "holder"}
+    assert [column.type for column in only(schema, "holder").columns] == [
+        "shape",
+        "shape[]",
+        "int4range",
+    ]
+    assert only(schema, "nothing").columns == ()
+    assert len(only(schema, "whole").indexes[0].keys) == 2
+
+
+def test_history_is_found_through_the_search_path(
+    postgres_database: PostgresDatabase, register_alias: Register
+) -> None:
+    postgres_database.execute(
+        """
+        CREATE SCHEMA app;
+        CREATE TABLE app.django_migrations (
+            id serial, app text, name text, applied timestamptz DEFAULT now());
+        INSERT INTO app.django_migrations (app, name) VALUES ('a', '0001');
+        """
+    )
+    elsewhere = register_alias(postgres_database.settings())
+    backend.connect(elsewhere)
+    assert backend.history(elsewhere) is None
+    connection = register_alias(postgres_database.settings(options="-c search_path=app"))
+    backend.connect(connection)
+    history = backend.history(connection)
+    assert history is not None
+    assert [str(row.migration) for row in history] == ["a.0001"]
+
+
+def test_identity_where_the_system_identifier_is_not_to_be_read(
+    postgres_database: PostgresDatabase, register_alias: Register
+) -> None:
+    role = f"{postgres_database.name}_plain"
+    postgres_database.execute(
+        f"CREATE ROLE {role} LOGIN PASSWORD 'x';"
+        "REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC"
+    )
+    try:
+        entry = {**postgres_database.settings(), "USER": role, "PASSWORD": "x"}
+        first, second = register_alias(entry), register_alias(entry)
+        assert backend.identity(first) == backend.identity(second)
+        assert backend.identity(first).endswith(f"/{postgres_database.name}")
+        first.close()
+        second.close()
+    finally:
+        postgres_database.execute(f"DROP ROLE {role}")

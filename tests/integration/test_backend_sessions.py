@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import struct
@@ -233,6 +234,35 @@ def test_a_database_that_is_read_only_by_default(
     assert not verdict.writable
     assert not verdict.standby
     assert "default_transaction_read_only" in verdict.reason
+
+
+@pytest.mark.postgresql
+def test_a_standby_is_healthy_and_takes_no_writes(register_alias: Register) -> None:
+    with embedded_postgres() as server:
+        database = server.create_database()
+        database.execute("CREATE UNLOGGED TABLE u (id serial); CREATE TABLE t (id serial)")
+        ((directory,),) = database.query("SHOW data_directory")
+        owner = Path(directory).stat().st_uid
+        (Path(directory) / "standby.signal").touch()
+        restart = [server.tool("pg_ctl"), "restart", "-w", "-m", "fast", "-D", directory]
+        subprocess.run(
+            [str(part) for part in (*restart, "-l", f"{directory}/standby.log")],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            user=owner if owner != os.geteuid() else None,
+        )
+        connection = connect(register_alias, database.settings(), "postgresql")
+        backend = postgresql.backend
+        verdict = backend.writability(connection)
+        assert (verdict.writable, verdict.standby) == (False, True)
+        assert "standby" in verdict.reason
+        schema = backend.inspect(connection)
+        assert set(schema.tables) == {"t", "u"}
+        last = {sequence.name: sequence.last_value for sequence in schema.sequences}
+        assert last == {"t_id_seq": 0, "u_id_seq": None}, "an unlogged one cannot be read there"
+        assert backend.identity(connection).endswith(f"/{database.name}")
+        assert backend.other_migrations(connection) == ()
+        connection.close()
 
 
 # -- the lock --------------------------------------------------------------------
