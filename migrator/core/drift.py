@@ -89,7 +89,10 @@ class _Classification:
             return
         evidence = Evidence.STATE if verdict.certain else Evidence.UNCONFIRMED
         if not verdict.certain:
-            hint = "Applying it changes nothing there; nothing needs to be done."
+            hint = (
+                "Applying it probably finds that and goes on; if it fails, record it with "
+                f"--repair --assume-applied {key}."
+            )
         effect = self.effects.get(key)
         after = _after(effect) if effect else {}
         expected, live = _sides(objects, after, dict(self.facts.live.tables), self.vendor)

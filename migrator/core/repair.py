@@ -33,7 +33,7 @@ from migrator.core.diff import Change, ChangeKind
 from migrator.core.effects import Effect, MigrationKey
 from migrator.core.forgetting import plan_forgetting
 from migrator.core.histories import Atom
-from migrator.core.incidents import Code, Incident, ObjectRef
+from migrator.core.incidents import Code, Evidence, Incident, ObjectRef
 from migrator.core.recorded import RecordedVerdict
 from migrator.core.schema import Column, ForeignKey, Index, Table
 from migrator.core.unrecorded import UnrecordedRepair, drops
@@ -73,12 +73,13 @@ def plan_repair(
         policy: What somebody has decided; None: nothing.
 
     Returns:
-        The plan; empty when no blocking incident needs anything.
+        The plan; empty when nothing blocks and nothing pending is vouched for.
     """
     blocking = tuple(incident for incident in incidents if incident.blocking)
-    if not blocking:
+    policy = policy or RepairPolicy()
+    if not blocking and not any(e.migration in policy.assume_applied for e in facts.pending):
         return RepairPlan()
-    return _Repair(analyse(facts), blocking, policy or RepairPolicy()).plan()
+    return _Repair(analyse(facts), blocking, policy).plan()
 
 
 class _Repair:
@@ -115,7 +116,7 @@ class _Repair:
             self.policy,
         )
         for key, reason in unrecorded.refusals:
-            incident = by_migration.get(key) or self.incidents[0]
+            incident = by_migration.get(key) or _unsettled(key)
             self.refusals.append(Refusal(incident, reason))
         forgotten = self._recorded(unrecorded)
         for incident in self.incidents:
@@ -289,6 +290,19 @@ class _Repair:
                     self.additions[incident.object] = ResetSequence(
                         sequence.table, column, sequence.name, value
                     )
+
+
+def _unsettled(key: MigrationKey) -> Incident:
+    """Stands for a pending migration that is in the way of others."""
+    return Incident(
+        Code.HALF_APPLIED,
+        blocking=True,
+        evidence=Evidence.STATE,
+        object=ObjectRef("migration", "", str(key)),
+        migration=key,
+        message=f"Migration {key} is not recorded, and others that need it are there.",
+        hint="Apply it by hand, then record it.",
+    )
 
 
 def _mending(change: Change) -> Action | None:

@@ -288,3 +288,9 @@ def test_names_are_cut_at_the_bytes_of_the_server() -> None:
     expected = table("é" * 40, col("ü" * 40))
     live = table("é" * 31, col("ü" * 31))
     assert len(diff(schema(expected), schema(live))) == 0
+
+
+def test_the_index_that_innodb_makes_for_a_foreign_key_is_not_extra() -> None:
+    both = book(foreign_keys=(FK,), indexes=(index("price"),))
+    assert not compare(book(foreign_keys=(FK,)), both, vendor="mysql")
+    assert kinds(compare(book(foreign_keys=(FK,)), both)) == [("extra", "index", "ix")]

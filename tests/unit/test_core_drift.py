@@ -383,6 +383,12 @@ def test_a_pending_operation_that_looks_before_it_acts_does_not_block() -> None:
     assert [(i.code, i.blocking) for i in found] == [(Code.UNRECORDED_PRESENT, False)]
 
 
+def test_sql_with_state_operations_that_is_done_blocks() -> None:
+    sql = replace(add("book", col("pages")), kind="RunSQL", opaque=frozenset({"book"}))
+    chain = shop().add("2", sql)
+    assert blocking(chain.facts(1, chain.schema())) == [("DR102", "2")]
+
+
 def test_a_snapshot_with_the_same_difference_excuses_it() -> None:
     live = without_columns(shop().schema(), "book", "price")
     incident = only(shop().facts(1, live, snapshot=live))

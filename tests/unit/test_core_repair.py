@@ -382,6 +382,7 @@ def test_an_unconfirmed_difference_is_left_alone() -> None:
 def test_a_soft_operation_is_left_to_migrate() -> None:
     chain = shop().add("2", state_only(add("book", col("pages")), "book"))
     assert not plan(chain.facts(1, chain.schema()))
+    assert brief(actions(chain.facts(1, chain.schema()), "2")) == recorded("2")
 
 
 def test_every_action_says_what_it_does_in_one_line() -> None:
