@@ -2,6 +2,7 @@
 
 - `crashsafe`: `CrashSafeExecutor`, Django's executor with rows and DDL in one transaction.
 - `stepwise`: migrations that no single transaction covers, one operation at a time.
+- `doubt`: what is in doubt after a crash, and what settles it.
 - `statements`: the statements inside one such operation, recorded and replayed.
 - `operations`: what an operation is, and so what may be concluded after a crash.
 - `probe`: looking at the live schema to tell whether an operation's effect is there.

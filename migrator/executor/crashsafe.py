@@ -37,11 +37,12 @@ from migrator.backends import Lock
 from migrator.core import events
 from migrator.core.effects import MigrationKey
 from migrator.exceptions import LockHeld, LockLost, MigrationFailed, MigratorError
+from migrator.executor.doubt import Assumptions
 from migrator.executor.ports import ExecutionJournal, JournalEntry, Kind, NullExecutionJournal
 from migrator.executor.probe import Probe, SchemaProbe
 from migrator.executor.reconciliation import Reconciliation, reconcile
 from migrator.executor.statements import first_line, run_deferred
-from migrator.executor.stepwise import Assumptions, StepwiseRun
+from migrator.executor.stepwise import StepwiseRun
 
 # Django 6.0 records a squash of squashes recursively, and its own row right after.
 _RECORDS_RECURSIVELY = "forward" in inspect.signature(MigrationExecutor.record_migration).parameters

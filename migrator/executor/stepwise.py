@@ -1,9 +1,7 @@
 """Migrations that no single transaction covers: `atomic = False`, or MySQL.
 
-Each operation has an intent and an outcome in the journal. What is in doubt after a crash is
-settled, strongest first: by the transaction's own status (PostgreSQL), by replaying the
-statements (`statements`), by the name of the index, by a probe of the live schema, by what the
-author said (`idempotent = True` on the migration) or by what the user says; else it stops.
+Each operation has an intent and an outcome in the journal; `doubt` settles what has no outcome
+after a crash, and an operation that was cut short is replayed statement by statement.
 
 Deferred SQL (foreign keys and indexes that a CreateModel leaves for the end) stays at the end,
 since it would give another schema anywhere else: an AlterField that drops an index that does
@@ -19,7 +17,7 @@ transaction, the rows of django_migrations are written in that same one.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,66 +25,18 @@ from typing import Any
 from django.db import DatabaseError
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
-from django.db.migrations import AddIndex, Migration
+from django.db.migrations import Migration
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 from django.db.transaction import atomic
 
 from migrator.core import events
 from migrator.core.effects import MigrationKey
-from migrator.exceptions import DecisionNeeded, Diverged
-from migrator.executor.operations import (
-    Nature,
-    fills_nulls,
-    index_operation,
-    is_plain_dml,
-    nature_of,
-    runs_in_transaction,
-)
+from migrator.executor.doubt import Assumptions, Doubts, Step
+from migrator.executor.operations import Nature, is_plain_dml, nature_of, runs_in_transaction
 from migrator.executor.ports import Attempt, ExecutionJournal, Kind, latest_attempt
-from migrator.executor.probe import Probe, Witness, inspect_index
+from migrator.executor.probe import Probe, Witness
 from migrator.executor.statements import StatementLog, first_line, run_deferred
-
-
-@dataclass(frozen=True, slots=True)
-class Assumptions:
-    """What the user vouches for: "app.name" or "app.name:index"."""
-
-    applied: Collection[str] = ()
-    not_applied: Collection[str] = ()
-
-    def about(self, migration: str, index: int) -> bool | None:
-        """True: assume applied; False: assume not; None: nothing was said."""
-        names = {migration, f"{migration}:{index}"}
-        if names & set(self.applied):
-            return True
-        return False if names & set(self.not_applied) else None
-
-
-@dataclass(slots=True)
-class _Step:
-    """One operation on its way through."""
-
-    index: int
-    operation: Operation
-    before: ProjectState
-    after: ProjectState
-    nature: Nature
-    name: str
-    last: Attempt | None
-    token: str = ""
-    began: float = 0.0
-    attempt: int = 0
-    resumed: bool = False
-
-    @property
-    def in_doubt(self) -> bool:
-        """Whether an earlier attempt may have left something."""
-        return (
-            self.last is not None
-            and not self.last.settled
-            and self.last.outcome.get("effects") is not False
-        )
 
 
 @dataclass(slots=True)
@@ -110,6 +60,17 @@ class StepwiseRun:
     record: Callable[[], None]
     assumptions: Assumptions = field(default_factory=Assumptions)
     _recorded: bool = False
+
+    @property
+    def _doubts(self) -> Doubts:
+        return Doubts(
+            self.alias,
+            self.connection,
+            self.migration,
+            self.journal,
+            self.probe,
+            self.assumptions,
+        )
 
     def apply(self, state: ProjectState, editor: BaseDatabaseSchemaEditor) -> ProjectState:
         """Run what is not done yet, then the deferred SQL, then write the rows.
@@ -141,21 +102,21 @@ class StepwiseRun:
 
     # -- one operation ---------------------------------------------------------
 
-    def _step(self, index: int, state: ProjectState) -> _Step:
+    def _step(self, index: int, state: ProjectState) -> Step:
         operation = self.migration.operations[index]
         before = state.clone()
         operation.state_forwards(self.migration.app_label, state)
         name = f"{self.migration}:{index}"
         last = self._latest(name)
-        return _Step(index, operation, before, state, nature_of(operation), name, last)
+        return Step(index, operation, before, state, nature_of(operation), name, last)
 
-    def _run_one(self, step: _Step, editor: BaseDatabaseSchemaEditor) -> None:
-        if self._is_done(step, editor):
+    def _run_one(self, step: Step, editor: BaseDatabaseSchemaEditor) -> None:
+        if self._doubts.is_done(step, editor):
             self._skip(step, editor)
             return
         with self._journaled(step) as log_failure:
             wrapped = runs_in_transaction(self.migration, step.operation)
-            if wrapped or self._can_be_wrapped(step, editor):
+            if wrapped or self._doubts.can_be_wrapped(step, editor):
                 self._in_transaction(step, editor, log_failure)
             else:
                 self._begin(step)
@@ -163,7 +124,7 @@ class StepwiseRun:
         self._done(step, editor)
 
     def _in_transaction(
-        self, step: _Step, editor: BaseDatabaseSchemaEditor, failure: dict[str, Any]
+        self, step: Step, editor: BaseDatabaseSchemaEditor, failure: dict[str, Any]
     ) -> None:
         witness = Witness(self.connection)
         ran = False
@@ -179,7 +140,7 @@ class StepwiseRun:
             raise
 
     def _unprotected(
-        self, step: _Step, editor: BaseDatabaseSchemaEditor, failure: dict[str, Any]
+        self, step: Step, editor: BaseDatabaseSchemaEditor, failure: dict[str, Any]
     ) -> None:
         if step.nature is not Nature.CODE:
             log = StatementLog(editor, self.journal, step.name, resumed=step.resumed)
@@ -207,97 +168,13 @@ class StepwiseRun:
         """
         return self.connection.connection is not None and self.connection.is_usable()
 
-    def _forwards(self, step: _Step, editor: BaseDatabaseSchemaEditor) -> None:
+    def _forwards(self, step: Step, editor: BaseDatabaseSchemaEditor) -> None:
         operation, label = step.operation, self.migration.app_label
         operation.database_forwards(label, editor, step.before, step.after)
 
-    def _can_be_wrapped(self, step: _Step, editor: BaseDatabaseSchemaEditor) -> bool:
-        on_postgresql = self.connection.vendor == "postgresql"
-        label = self.migration.app_label
-        return (
-            step.nature is Nature.SCHEMA
-            and self.connection.features.can_rollback_ddl
-            # A backend of somebody else's may build CONCURRENTLY whatever the operation is.
-            and type(editor).__module__.startswith("django.")
-            and not (on_postgresql and fills_nulls(step.operation, step.before, label))
-        )
+    # -- what is passed over --------------------------------------------------
 
-    # -- what is in doubt ------------------------------------------------------
-
-    def _is_done(self, step: _Step, editor: BaseDatabaseSchemaEditor) -> bool:
-        """Whether to pass over it; decides what is in doubt."""
-        if step.last is not None and step.last.settled:
-            self._check_still_there(step)
-            return True
-        if step.nature is Nature.INDEX:
-            return self._settle_index(step, editor)
-        if not step.in_doubt or step.nature is Nature.INERT:
-            return False
-        assert step.last is not None  # noqa: S101  (typing: in_doubt says so)
-        committed = Witness(self.connection).committed(
-            step.last.payload.get("witness", ""), changes_schema=step.nature is Nature.SCHEMA
-        )
-        if committed is not None:
-            return committed
-        if step.nature is Nature.SCHEMA:
-            if self._can_be_wrapped(step, editor):
-                # All or nothing. None: it alters what has no name, and may do so again.
-                return self._ask(step) is True
-            step.resumed = True
-            return False
-        if step.nature is Nature.CODE and step.last.payload.get("with_rows"):
-            return False  # in one transaction with the rows, which are not there
-        if step.nature is Nature.CUSTOM and (live := self._ask(step)) is not None:
-            step.resumed = not live
-            return live
-        return self._decide(step)
-
-    def _ask(self, step: _Step) -> bool | None:
-        return self.probe(self.migration, step.index, step.before, step.after)
-
-    def _decide(self, step: _Step) -> bool:
-        said = self.assumptions.about(str(self.migration), step.index)
-        if said is not None:
-            return said
-        if getattr(self.migration, "idempotent", False) is True:
-            return False
-        raise DecisionNeeded(
-            f"Operation {step.index} ({step.operation.describe()}) of {self.migration} on "
-            f"{self.alias} was begun and has no outcome, and nothing in the database "
-            "can tell whether it took effect.",
-            hint=f"Look at its data, then resume with --assume-applied {self.migration} to go on "
-            f"after it, or --assume-not-applied {self.migration} to run it again; a migration "
-            "that may always run twice says so with `idempotent = True`.",
-        )
-
-    def _settle_index(self, step: _Step, editor: BaseDatabaseSchemaEditor) -> bool:
-        """An index by its name: INVALID is dropped; valid after a doubtful attempt is done."""
-        operation = index_operation(step.operation)
-        adds = isinstance(operation, AddIndex)
-        name = operation.index.name if adds else operation.name
-        if not name:
-            return False
-        state = step.after if adds else step.before
-        model = state.apps.get_model(self.migration.app_label, operation.model_name)
-        if not operation.allow_migrate_model(self.connection.alias, model):
-            return False
-        live = inspect_index(self.connection, model._meta.db_table, name)
-        if adds and live == "invalid":
-            # Also on a first attempt: the journal may have been lost.
-            editor.remove_index(model, operation.index, concurrently=True)  # type: ignore[call-arg]
-            return False
-        return step.in_doubt and live == ("valid" if adds else "absent")
-
-    def _check_still_there(self, step: _Step) -> None:
-        """The newest operation that is done must still show; older ones may be undone by it."""
-        following = self._latest(f"{self.migration}:{step.index + 1}")
-        if following is None and self._ask(step) is False:
-            raise Diverged(
-                f"The journal says that operation {step.index} ({step.operation.describe()}) of "
-                f"{self.migration} is done on {self.alias}, and its effect is gone."
-            )
-
-    def _skip(self, step: _Step, editor: BaseDatabaseSchemaEditor) -> None:
+    def _skip(self, step: Step, editor: BaseDatabaseSchemaEditor) -> None:
         """Pass over it, and put back what it had deferred."""
         said = step.last.outcome.get("deferred") if step.last is not None else None
         if step.nature is Nature.SCHEMA:
@@ -336,7 +213,7 @@ class StepwiseRun:
         self, start: int, end: int, state: ProjectState, editor: BaseDatabaseSchemaEditor
     ) -> int:
         """Run the last operations in one transaction, with the rows where nothing is deferred."""
-        steps: list[_Step] = []
+        steps: list[Step] = []
         with_rows = not editor.deferred_sql
         failure: dict[str, Any] = {}
         ran = False
@@ -345,7 +222,7 @@ class StepwiseRun:
                 token = Witness(self.connection).token()
                 for index in range(start, end):
                     step = self._step(index, state)
-                    if self._is_done(step, editor):
+                    if self._doubts.is_done(step, editor):
                         self._skip(step, editor)
                         continue
                     steps.append(step)
@@ -367,7 +244,7 @@ class StepwiseRun:
         return end
 
     @contextmanager
-    def _outside_of_ddl_rule(self, step: _Step, editor: BaseDatabaseSchemaEditor) -> Iterator[None]:
+    def _outside_of_ddl_rule(self, step: Step, editor: BaseDatabaseSchemaEditor) -> Iterator[None]:
         """Let a RunSQL of plain DML into the transaction.
 
         The editor of a vendor without transactional DDL refuses every statement there, in case
@@ -438,9 +315,9 @@ class StepwiseRun:
 
     def _apply_whole(self, state: ProjectState, editor: BaseDatabaseSchemaEditor) -> ProjectState:
         name = f"{self.migration}:0"
-        step = _Step(0, _Whole(self.migration), state, state, Nature.CODE, name, self._latest(name))
+        step = Step(0, _Whole(self.migration), state, state, Nature.CODE, name, self._latest(name))
         settled = step.last is not None and step.last.settled
-        if settled or (step.in_doubt and self._decide(step)):
+        if settled or (step.in_doubt and self._doubts.decide(step)):
             state = self.migration.mutate_state(state, preserve=False)
             self._skip(step, editor)
         else:
@@ -458,7 +335,7 @@ class StepwiseRun:
         return latest_attempt(self.journal.entries(Kind.OPERATION), Kind.OPERATION, name)
 
     @contextmanager
-    def _journaled(self, step: _Step) -> Iterator[dict[str, Any]]:
+    def _journaled(self, step: Step) -> Iterator[dict[str, Any]]:
         failure: dict[str, Any] = {}
         try:
             yield failure
@@ -466,7 +343,7 @@ class StepwiseRun:
             self._failed(step, error, failure)
             raise
 
-    def _begin(self, step: _Step, **payload: Any) -> None:
+    def _begin(self, step: Step, **payload: Any) -> None:
         step.attempt = (step.last.number if step.last else 0) + 1
         step.began = time.monotonic()
         if step.token:
@@ -474,7 +351,7 @@ class StepwiseRun:
         payload["description"] = step.operation.describe()
         self.journal.intent(Kind.OPERATION, step.name, step.attempt, payload)
 
-    def _failed(self, step: _Step, error: BaseException, failure: dict[str, Any]) -> None:
+    def _failed(self, step: Step, error: BaseException, failure: dict[str, Any]) -> None:
         if not step.attempt:
             return  # its intent was never written
         payload = {"error": first_line(error), **failure}
@@ -482,13 +359,13 @@ class StepwiseRun:
         with suppress(Exception):  # the error at hand matters more than its journal entry
             self.journal.failed(Kind.OPERATION, step.name, step.attempt, seconds, payload)
 
-    def _done(self, step: _Step, editor: BaseDatabaseSchemaEditor) -> None:
+    def _done(self, step: Step, editor: BaseDatabaseSchemaEditor) -> None:
         seconds = time.monotonic() - step.began
         payload = {"deferred": [str(sql) for sql in editor.deferred_sql]}
         self.journal.done(Kind.OPERATION, step.name, step.attempt, seconds, payload)
         self._emit(step, "applied", seconds)
 
-    def _emit(self, step: _Step, how: str, seconds: float) -> None:
+    def _emit(self, step: Step, how: str, seconds: float) -> None:
         key = MigrationKey(self.migration.app_label, self.migration.name)
         description = step.operation.describe()
         self.emit(events.OperationApplied(self.alias, key, step.index, description, how, seconds))
