@@ -28,17 +28,19 @@ def run(context: Context) -> None:
     """
     scan = context.scan
     assert scan is not None  # noqa: S101  (the machine allows no other order)
-    if not scan.blocked:
+    assumed = context.options.assume_applied if context.options.repair else ()
+    if not scan.blocked and not assumed:
         return
     if not context.options.repair:
         raise DriftFound(
             f"{context.alias}: {_count(scan)}, the first is: {scan.blocking[0].message}",
             hint=f"Look at it with --check --database {context.alias}, mend it with --repair.",
         )
-    assumed = context.options.assume_applied
     mending = plan_mending(
         context.connection, scan.loader, scan.recorded, scan.incidents, scan.facts, assumed
     )
+    if not scan.blocked and not mending.plan:
+        return
     _refuse(context, mending.plan)
     context.emit(RepairPlanned(context.alias, mending.shown, mending.plan.notes))
     context.prompter.confirm_repair(context.alias, mending.shown, mending.plan.notes)
