@@ -1,0 +1,74 @@
+"""The journal as one claimed target sees it."""
+
+from __future__ import annotations
+
+import pytest
+
+from journal import Fenced, MemoryJournal, Phase, Target, TargetStatus
+from migrator.core.lifecycle import Goal, State, Trigger
+from migrator.ledger import Ledger, in_doubt
+
+
+def opened(journal: MemoryJournal) -> str:
+    run = journal.open_run(
+        kind="migrate",
+        goal="verified",
+        options={},
+        actor={},
+        targets=[Target(run_id="", alias="default")],
+    )
+    return run.id
+
+
+def claimed(journal: MemoryJournal, run_id: str, goal: Goal = Goal.VERIFIED) -> Ledger:
+    return Ledger(journal, run_id, "default", journal.claim(run_id, "default"), goal)
+
+
+def test_whoever_is_claimed_over_learns_it_at_the_next_write() -> None:
+    journal = MemoryJournal()
+    run_id = opened(journal)
+    first = claimed(journal, run_id)
+    second = claimed(journal, run_id)
+    with pytest.raises(Fenced):
+        first.intent("migration", "blog.0001_initial")
+    second.intent("migration", "blog.0001_initial")
+    assert second.resumed
+    assert not first.resumed
+
+
+def test_the_goal_alone_makes_a_target_done() -> None:
+    for goal, state, trigger in (
+        (Goal.VERIFIED, State.VERIFIED, Trigger.VERIFY),
+        (Goal.SCANNED, State.SCANNED, Trigger.SCAN),
+    ):
+        journal = MemoryJournal()
+        run_id = opened(journal)
+        ledger = claimed(journal, run_id, goal)
+        ledger.transition_done(Trigger.GUARD, State.GUARDED, 0.0)
+        assert journal.targets(run_id)[0].status is TargetStatus.RUNNING
+        ledger.transition_done(trigger, state, 0.0)
+        assert journal.targets(run_id)[0].status is TargetStatus.DONE
+
+
+def test_attempts_survive_a_claim() -> None:
+    journal = MemoryJournal()
+    run_id = opened(journal)
+    ledger = claimed(journal, run_id)
+    assert ledger.attempts("migration", "blog.0001_initial") == 0
+    ledger.intent("migration", "blog.0001_initial", 1)
+    assert claimed(journal, run_id).attempts("migration", "blog.0001_initial") == 1
+
+
+def test_only_the_last_attempt_says_what_is_in_doubt() -> None:
+    journal = MemoryJournal()
+    run_id = opened(journal)
+    ledger = claimed(journal, run_id)
+    for name, phases in {
+        "blog.0001_initial": [(1, Phase.INTENT), (1, Phase.DONE)],
+        "blog.0002_failed": [(1, Phase.INTENT), (1, Phase.FAILED)],
+        "blog.0003_again": [(1, Phase.INTENT), (1, Phase.FAILED), (2, Phase.INTENT)],
+        "blog.0004_found": [(1, Phase.INTENT), (1, Phase.RECONCILED)],
+    }.items():
+        for attempt, phase in phases:
+            ledger._write("migration", name, phase, attempt, None, None)
+    assert in_doubt(ledger.entries("migration")) == ("blog.0003_again",)
