@@ -9,7 +9,7 @@ learns it at its next write.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -34,7 +34,7 @@ from migrator.phases import guard, migrate, repair, scan, verify
 from migrator.phases.context import Context, SkipTarget, Survey
 from migrator.prompts import Prompter
 
-PHASES: Mapping[Trigger, object] = {
+PHASES: Mapping[Trigger, Callable[[Context], None]] = {
     Trigger.GUARD: guard.run,
     Trigger.SCAN: scan.run,
     Trigger.REPAIR: repair.run,
@@ -210,7 +210,7 @@ class AliasRunner:
             if phase is None:
                 return
             try:
-                phase(context)  # type: ignore[operator]
+                phase(context)
             except (JournalError, SkipTarget):
                 raise
             except BaseException as error:
