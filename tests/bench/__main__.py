@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import resource
 import statistics
 import tempfile
 import time
@@ -56,35 +57,52 @@ with open_journal(settings.MIGRATOR["JOURNAL_URL"]) as journal:
 """
 
 
+@dataclass(frozen=True)
+class Cost:
+    """What one command costs: seconds on the wall, and seconds of processor time.
+
+    The second is the steadier of the two on a machine with other work; of PostgreSQL it holds
+    the client's part alone.
+    """
+
+    wall: float
+    processor: float
+
+
 @dataclass
 class Comparison:
-    """Two lists of seconds, measured in alternation."""
+    """Two lists of costs, measured in alternation."""
 
     name: str
-    stock: list[float]
-    ours: list[float]
+    stock: list[Cost]
+    ours: list[Cost]
 
     def row(self) -> tuple[str, ...]:
-        """One line of the table: minima, medians, and their ratios."""
-        minima = min(self.stock), min(self.ours)
-        medians = statistics.median(self.stock), statistics.median(self.ours)
-        return (
-            self.name,
-            f"{minima[0]:.2f}",
-            f"{minima[1]:.2f}",
-            f"{minima[1] / minima[0]:.2f}",
-            f"{medians[0]:.2f}",
-            f"{medians[1]:.2f}",
-            f"{medians[1] / medians[0]:.2f}",
-        )
+        """One line of the table: what each costs, and ratios, as minimum / median."""
+        cells = [self.name]
+        for kind in ("wall", "processor"):
+            stock = [getattr(cost, kind) for cost in self.stock]
+            ours = [getattr(cost, kind) for cost in self.ours]
+            pairs = [(min(stock), min(ours)), (statistics.median(stock), statistics.median(ours))]
+            cells += [
+                " / ".join(f"{pair[0]:.2f}" for pair in pairs),
+                " / ".join(f"{pair[1]:.2f}" for pair in pairs),
+                " / ".join(f"{pair[1] / pair[0]:.2f}" for pair in pairs),
+            ]
+        return tuple(cells)
 
 
-def measure(project: Project, arguments: tuple[str, ...], database: Database) -> float:
-    """The seconds that one command takes."""
-    env = {"BENCH_NAME": database.name}
-    began = time.perf_counter()
-    project.manage(*arguments, check=True, env=env, timeout=1200)
-    return time.perf_counter() - began
+def measure(project: Project, arguments: tuple[str, ...], database: Database) -> Cost:
+    """What one command costs."""
+    before, began = processor_seconds(), time.perf_counter()
+    project.manage(*arguments, check=True, env={"BENCH_NAME": database.name}, timeout=1200)
+    return Cost(time.perf_counter() - began, processor_seconds() - before)
+
+
+def processor_seconds() -> float:
+    """Processor time of all children that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def compare(
@@ -104,19 +122,19 @@ def compare(
         rounds: How many pairs.
         again: Measure with nothing to do, on a database that is migrated already.
     """
-    seconds: dict[tuple[str, ...], list[float]] = {STOCK: [], OURS: []}
+    costs: dict[tuple[str, ...], list[Cost]] = {STOCK: [], OURS: []}
     shared = create() if again else None
     if shared:
         measure(project, OURS, shared)
     for number in range(rounds):
         for arguments in (STOCK, OURS) if number % 2 else (OURS, STOCK):
             database = shared or create()
-            seconds[arguments].append(measure(project, arguments, database))
+            costs[arguments].append(measure(project, arguments, database))
             if not shared:
                 database.drop()
     if shared:
         shared.drop()
-    return Comparison(name, seconds[STOCK], seconds[OURS])
+    return Comparison(name, costs[STOCK], costs[OURS])
 
 
 def said(output: str, word: str) -> float:
@@ -180,12 +198,13 @@ def main() -> None:
     parser.add_argument("--tables", type=int, nargs="*", default=[10, 1000], help="query counts")
     parser.add_argument("--commits", type=int, default=200, help="journal commits")
     options = parser.parse_args()
-    console = Console()
+    console = Console(width=112)
     table = Table(
-        title=f"{options.models} models in {options.apps} apps, {options.rounds} rounds, seconds"
+        title=f"{options.models} models in {options.apps} apps, {options.rounds} rounds:"
+        " seconds, minimum / median"
     )
     table.add_column("")
-    for head in ("migrate min", "ours min", "ratio", "migrate median", "ours median", "ratio"):
+    for head in ("migrate", "migrate_all", "ratio", "CPU migrate", "CPU migrate_all", "ratio"):
         table.add_column(head, justify="right")
     with tempfile.TemporaryDirectory(prefix="migrator-bench-") as name, postgres() as server:
         directory = Path(name)
