@@ -10,7 +10,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from journal import Entry, Journal, Phase, Snapshot, TargetStatus
+from migrator.core.incidents import Evidence
 from migrator.core.lifecycle import Goal, State, Trigger
+from migrator.core.reference import Held, Record
 
 
 class Ledger:
@@ -138,14 +140,52 @@ class Ledger:
         """Set how the target stands, with the reason in one sentence."""
         self.update(status=status, reason=reason)
 
+    def known_leaves(self) -> tuple[str, ...]:
+        """The leaf nodes that this run has seen recorded; none once it has repaired the history,
+        which may have forgotten rows for a reason.
+        """
+        if self.entries("repair"):
+            return ()
+        targets = self._journal.targets(self.run_id)
+        target = next(target for target in targets if target.alias == self.alias)
+        return tuple(dict.fromkeys((*target.leaves_before, *target.leaves_after)))
+
     # -- snapshots -----------------------------------------------------------------
 
-    def latest_snapshot(self, identity: str) -> Snapshot | None:
-        """The schema of this physical database at its last verification."""
-        return self._journal.latest_snapshot(identity) if identity else None
+    def latest_verified(self, identity: str) -> Held | None:
+        """This physical database at its last verification; None where nothing is known of it.
 
-    def save_snapshot(self, identity: str, content: Mapping[str, Any]) -> Snapshot:
+        Args:
+            identity: Of the database.
+        """
+        found = self._journal.latest_snapshot(identity) if identity else None
+        record = _readable(found)
+        if found is None or record is None:
+            return None
+        return Held(record, Evidence.SNAPSHOT, f"changed since run {found.run_id}", found.run_id)
+
+    def save_verified(self, identity: str, record: Record) -> Snapshot:
         """Store the schema of the verified target."""
+        return self._save(identity, record.to_dict())
+
+    def cached_replay(self, identity: str, digest: str) -> Record | None:
+        """What the recorded migrations made in a scratch database earlier.
+
+        Args:
+            identity: Of the target.
+            digest: Of everything that the outcome depends on.
+        """
+        found = self._journal.latest_snapshot(_replay_of(identity)) if identity else None
+        if found is None or found.content.get("digest") != digest:
+            return None
+        return _readable(found)
+
+    def save_replay(self, identity: str, digest: str, record: Record) -> None:
+        """Keep what a replay made; only the newest of a target is ever asked for."""
+        if identity:
+            self._save(_replay_of(identity), {**record.to_dict(), "digest": digest})
+
+    def _save(self, identity: str, content: Mapping[str, Any]) -> Snapshot:
         return self._journal.save_snapshot(
             identity=identity, alias=self.alias, run_id=self.run_id, content=content
         )
@@ -176,6 +216,21 @@ class Ledger:
             status=status,
         )
         self._entries.append(entry)
+
+
+def _replay_of(identity: str) -> str:
+    """The identity under which the journal keeps the replay of a target."""
+    return f"replay:{identity}"
+
+
+def _readable(snapshot: Snapshot | None) -> Record | None:
+    """The record in a snapshot; None where another version wrote what this one cannot read."""
+    if snapshot is None:
+        return None
+    try:
+        return Record.from_dict(snapshot.content)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
 
 
 def in_doubt(entries: Iterable[Entry]) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from django.apps import apps
@@ -18,13 +18,14 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.migration import Migration
 from django.db.models import Model
 
-from journal import Snapshot
 from migrator.backends import Backend, HistoryRow, backend_for
 from migrator.core.drift import ScanFacts, classify, opaque_tables
 from migrator.core.effects import MigrationKey
 from migrator.core.events import Emit, MigrationApplied, PlannedStep, ScanFinished
 from migrator.core.history import HistoryFacts
 from migrator.core.incidents import Incident
+from migrator.core.laying import lay_reference
+from migrator.core.reference import Held, Record, digest_tables
 from migrator.core.schema import Schema, split_key
 from migrator.executor import reconcile
 from migrator.ledger import Ledger
@@ -76,12 +77,29 @@ class ScanResult:
         """Whether anything stops the alias."""
         return bool(self.blocking)
 
-    def snapshot_content(self) -> dict[str, Any]:
-        """What the journal keeps of a verified target."""
-        return {
-            "schema": self.live.to_dict(),
-            "recorded": [str(key) for key in self.recorded],
-        }
+    def record(self) -> Record:
+        """What the journal keeps of a verified target, and `schema snapshot` writes."""
+        return Record(
+            schema=self.live,
+            recorded=self.recorded,
+            rows=frozenset(self.facts.history.recorded),
+            expected=digest_tables(self.facts.expected),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayRequest:
+    """What a replay is to make again.
+
+    Attributes:
+        rows: All rows of django_migrations, in their order.
+        recorded: Those that are nodes of the graph, in plan order.
+        expected: What state makes of them.
+    """
+
+    rows: tuple[MigrationKey, ...]
+    recorded: tuple[MigrationKey, ...]
+    expected: Schema
 
 
 def scan_target(
@@ -91,7 +109,8 @@ def scan_target(
     alias: str,
     phase: str,
     emit: Emit,
-    snapshot: Snapshot | None = None,
+    held: Iterable[Held] = (),
+    replay: Callable[[ReplayRequest], Held] | None = None,
     in_doubt: Iterable[str] = (),
     labels: Iterable[str] = (),
 ) -> ScanResult:
@@ -103,7 +122,8 @@ def scan_target(
         alias: Its alias.
         phase: Who scans: "scan", "repair" or "verify".
         emit: Gets one ScanFinished.
-        snapshot: The schema at its last verification, if there was one.
+        held: What the live schema is held against beside state: its last verification.
+        replay: Runs the recorded migrations from zero; its outcome is held against as well.
         in_doubt: Migrations ("app.name") that this run began and that the executor will take
             up again: what they left behind is work in progress, not drift.
         labels: Only these apps count as pending; empty for all.
@@ -113,13 +133,34 @@ def scan_target(
         HistoryInconsistent: The graph cannot be built.
     """
     began = time.monotonic()
+    doubtful = set(in_doubt)
     rows = backend.history(connection) or ()
     loader = load_graph(connection, rows, check=False)
     recorded = recorded_plan(loader)
     plan = pending_plan(loader, tuple(labels) or None)
     pending = tuple(MigrationKey(item.app_label, item.name) for item in plan)
-    facts = _gather(connection, backend, loader, rows, recorded, pending, snapshot)
-    doubtful = {*in_doubt, *map(str, _companions(facts, loader))}
+    facts = _gather(connection, backend, loader, rows, recorded, pending)
+    if replay is not None:
+        request = ReplayRequest(tuple(row.migration for row in rows), recorded, facts.expected)
+        held = (*held, replay(request))
+    facts = replace(
+        facts,
+        references=tuple(
+            lay_reference(
+                each,
+                recorded=facts.recorded,
+                pending=facts.pending,
+                rows=facts.history.recorded,
+                expected=facts.expected,
+                in_doubt=(key for key in pending if str(key) in doubtful),
+                # Verification follows upon a scan and upon our own migrations: what state
+                # knows nothing of has been changed by them or by their receivers.
+                advisory=phase == "verify",
+            )
+            for each in held
+        ),
+    )
+    doubtful |= {str(key) for key in _companions(facts, loader)}
     incidents = tuple(
         incident
         for incident in classify(facts)
@@ -146,7 +187,6 @@ def _gather(
     rows: tuple[HistoryRow, ...],
     recorded: tuple[MigrationKey, ...],
     pending: tuple[MigrationKey, ...],
-    snapshot: Snapshot | None,
 ) -> ScanFacts:
     """Walk through the recorded migrations, look at the database, walk on through the pending.
 
@@ -170,7 +210,6 @@ def _gather(
         pending=coming,
         history=_history_facts(loader, rows),
         opaque_tables=opaque_tables(effects),
-        snapshot=_comparable(snapshot, recorded),
     )
 
 
@@ -219,16 +258,6 @@ def _history_facts(loader: MigrationLoader, rows: tuple[HistoryRow, ...]) -> His
 def _schemas(expected: Schema) -> tuple[str, ...]:
     """Schemas that a `db_table` names, beside those of the search path."""
     return tuple(sorted({split_key(key)[0] for key in expected.tables} - {""}))
-
-
-def _comparable(snapshot: Snapshot | None, recorded: tuple[MigrationKey, ...]) -> Schema | None:
-    """The schema of a snapshot, where the same migrations were recorded then as now."""
-    if snapshot is None:
-        return None
-    content = snapshot.content
-    if set(content.get("recorded", ())) != {str(key) for key in recorded}:
-        return None
-    return Schema.from_dict(content["schema"])
 
 
 def _leaves(loader: MigrationLoader, recorded: tuple[MigrationKey, ...]) -> tuple[str, ...]:

@@ -32,6 +32,7 @@ from migrator.core.recorded import (
     judge_recorded,
     undo_missed_renames,
 )
+from migrator.core.reference import Reference
 from migrator.core.schema import ForeignKey, Schema, Table
 
 
@@ -49,11 +50,7 @@ class ScanFacts:
         history: The graph and the recorded rows.
         opaque_tables: Tables whose schema something unobservable may have touched in their
             recorded history (see `opaque_tables`); None: any table.
-        snapshot: The schema at the last verified run with the same migrations recorded (or
-            with later ones laid on top, see `core.overlay`); None without one.
-        replay: The schema that the recorded migrations make in a scratch database (`--deep`).
-        laid: Keys of tables of the snapshot on which effects were laid: compared as
-            leniently as state is.
+        references: Schemas that differences are proved against (see `core.reference`).
         maxima: The largest value of a column fed by a sequence, by (table key, column).
         ignored: Tables that are nobody's business.
     """
@@ -64,9 +61,7 @@ class ScanFacts:
     pending: tuple[Effect, ...] = ()
     history: HistoryFacts = field(default_factory=HistoryFacts)
     opaque_tables: frozenset[str] | None = frozenset()
-    snapshot: Schema | None = None
-    replay: Schema | None = None
-    laid: frozenset[str] = frozenset()
+    references: tuple[Reference, ...] = ()
     maxima: Mapping[tuple[str, str], int] = field(default_factory=dict)
     ignored: frozenset[str] = frozenset({"django_migrations"})
 

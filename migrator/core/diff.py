@@ -30,6 +30,7 @@ from migrator.core.incidents import ObjectRef
 from migrator.core.schema import (
     Check,
     Exclusion,
+    Extra,
     Index,
     PrimaryKey,
     Schema,
@@ -103,6 +104,32 @@ def diff_tables(
     """
     comparison = _TableComparison(expected, live, vendor, exact)
     return tuple(comparison.changes())
+
+
+def diff_extras(expected: Schema, live: Schema) -> Iterator[tuple[Extra, ChangeKind]]:
+    """Compare what is no table: views, functions, types, sequences of nobody's, …
+
+    Args:
+        expected: Read from a server; state knows nothing of these.
+        live: What is there.
+
+    Yields:
+        Each object that differs, as it is expected where it is, else as it is there.
+    """
+    wanted, found = _beside_tables(expected), _beside_tables(live)
+    for key in sorted({*wanted, *found}):
+        if key not in found:
+            yield wanted[key], ChangeKind.MISSING
+        elif key not in wanted:
+            yield found[key], ChangeKind.EXTRA
+        elif wanted[key] != found[key]:
+            yield wanted[key], ChangeKind.DIFFERENT
+
+
+def _beside_tables(schema: Schema) -> dict[tuple[str, str], Extra]:
+    extras = [*schema.extras]
+    extras += [Extra("sequence", each.name) for each in schema.sequences if not each.column]
+    return {(extra.kind, extra.name): extra for extra in extras}
 
 
 _KINDS = (

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from migrator.core.analysis import Analysis, left_over
 from migrator.core.comparison import fold_key
-from migrator.core.diff import Change, ChangeKind
+from migrator.core.diff import Change, ChangeKind, diff_extras
 from migrator.core.evidence import Proof, change_atom
 from migrator.core.incidents import Code, Evidence, Incident, ObjectRef
 from migrator.core.schema import Check, Column, ForeignKey, Table, Trigger
@@ -40,6 +40,7 @@ class Differences:
             if fold_key(self.vendor, change.ref.table) not in self.ignored:
                 yield self._incident(change, self._weigh(change))
         yield from self._since_reference()
+        yield from self._beside_tables()
         yield from self._disabled_triggers()
         yield from self._sequences()
 
@@ -81,10 +82,12 @@ class Differences:
         certain = evidence is not Evidence.UNCONFIRMED
         code, repairable = _code(change)
         hint = REPAIR if repairable and stated else BY_HAND
-        if code is Code.INVALID and self._left_invalid(change):
+        if code is Code.EXTRA:
+            certain, hint = False, "Nothing needs to be done if it is meant."
+        elif code is Code.INVALID and self._left_invalid(change):
             certain, hint = False, "A migration has left it so on purpose."
         elif not certain:
-            hint = self.proof.doubt
+            hint = self._doubt(change.ref)
         return Incident(
             code,
             blocking=certain,
@@ -115,11 +118,11 @@ class Differences:
                 hint = "Nothing needs to be done if a trigger of the table fills it."
             else:
                 blocking = certain
-                hint = "Drop it, or give it a default." if certain else self.proof.doubt
+                hint = "Drop it, or give it a default." if certain else self._doubt(ref)
         elif getattr(live, "valid", True) is False:
             code, blocking = Code.INVALID, certain and not self._left_invalid(change)
             message = f"The {ref} is not valid, and no migration has it."
-            hint = "Drop it, or make it valid." if blocking else self.proof.doubt
+            hint = "Drop it, or make it valid." if blocking else self._doubt(ref)
         return Incident(
             code,
             blocking=blocking,
@@ -132,34 +135,75 @@ class Differences:
         )
 
     def _since_reference(self) -> Iterator[Incident]:
-        """What changed since the snapshot and state knows nothing of."""
-        if self.proof.reference is None:
-            return
+        """What differs from a reference and state knows nothing of."""
         told = {change_atom(self.vendor, change) for change in self.analysis.changes}
-        changes = left_over(
-            self.vendor,
-            self.proof.changes,
-            accounted=self.analysis.accounted,
-            gone=self.analysis.gone,
-            explained=self.analysis.explained,
-        )
-        for change in changes:
-            table = fold_key(self.vendor, change.ref.table)
-            if change_atom(self.vendor, change) in told or table in self.ignored:
+        for comparison in self.proof.comparisons:
+            if comparison.reference.advisory:
                 continue
-            if table in self.managed:
-                yield self._incident(change, self.proof.reference, stated=False)
-            elif change.ref.kind == "table" and change.kind is ChangeKind.MISSING:
+            changes = left_over(
+                self.vendor,
+                comparison.changes,
+                accounted=self.analysis.accounted,
+                gone=self.analysis.gone,
+                explained=self.analysis.explained,
+            )
+            for change in changes:
+                atom = change_atom(self.vendor, change)
+                if atom in told or atom.table in self.ignored:
+                    continue
+                told.add(atom)
+                if atom.table in self.managed:
+                    incident = self._incident(change, comparison.reference.evidence, stated=False)
+                else:
+                    incident = self._foreign(change, comparison.reference.evidence)
+                yield incident
+
+    def _foreign(self, change: Change, evidence: Evidence) -> Incident:
+        """Something else than it was, on a table that belongs to no model: never blocks."""
+        message, hint = state_change(change), "Nothing needs to be done if it is meant."
+        if change.ref.kind == "table" and change.kind is ChangeKind.MISSING:
+            message = f"The {change.ref}, which belongs to no model, is gone."
+            hint = "Nothing needs to be done if it was dropped on purpose."
+        return Incident(
+            Code.EXTRA,
+            blocking=False,
+            evidence=evidence,
+            object=change.ref,
+            expected=describe(change.expected),
+            live=describe(change.live),
+            message=message,
+            hint=hint,
+        )
+
+    def _beside_tables(self) -> Iterator[Incident]:
+        """Views, functions, types and the like that are not as in a reference: told, no more."""
+        told: set[tuple[str, str]] = set()
+        for comparison in self.proof.comparisons:
+            reference = comparison.reference
+            if reference.advisory or not reference.whole:
+                continue
+            for extra, kind in diff_extras(reference.schema, self.facts.live):
+                if (extra.kind, extra.name) in told:
+                    continue
+                told.add((extra.kind, extra.name))
+                verb = {
+                    ChangeKind.MISSING: "is gone",
+                    ChangeKind.EXTRA: "was not there",
+                    ChangeKind.DIFFERENT: "is defined otherwise",
+                }[kind]
                 yield Incident(
                     Code.EXTRA,
                     blocking=False,
-                    evidence=self.proof.reference,
-                    object=change.ref,
-                    expected=describe(change.expected),
-                    live=ABSENT,
-                    message=f"The {change.ref}, which belongs to no model, is gone.",
-                    hint="Nothing needs to be done if it was dropped on purpose.",
+                    evidence=reference.evidence,
+                    object=ObjectRef(extra.kind, "", extra.name),
+                    expected=ABSENT if kind is ChangeKind.EXTRA else extra.kind,
+                    live=ABSENT if kind is ChangeKind.MISSING else extra.kind,
+                    message=f"The {extra.kind} {extra.name} {verb}.",
+                    hint="Nothing needs to be done if it is meant.",
                 )
+
+    def _doubt(self, ref: ObjectRef) -> str:
+        return self.proof.doubt([fold_key(self.vendor, ref.table)])
 
     def _left_invalid(self, change: Change) -> bool:
         """Whether recorded migrations left a constraint NOT VALID, to validate it later.
@@ -191,12 +235,10 @@ class Differences:
         )
 
     def _disabled_triggers(self) -> Iterator[Incident]:
-        if self.proof.reference is not None:
-            return  # compared with the triggers of the reference
         for key, table in self.analysis.live.tables.items():
             folded = fold_key(self.vendor, key)
-            if folded not in self.managed:
-                continue
+            if folded not in self.managed or self.proof.compared(folded):
+                continue  # compared with the triggers of the reference
             for trigger in table.triggers:
                 if trigger.enabled:
                     continue
@@ -209,7 +251,7 @@ class Differences:
                     expected="enabled trigger",
                     live="disabled trigger",
                     message=f"The trigger {key}.{trigger.name} is disabled.",
-                    hint="Enable it, or drop it." if certain else self.proof.doubt,
+                    hint="Enable it, or drop it." if certain else self.proof.doubt([folded]),
                 )
 
     def _sequences(self) -> Iterator[Incident]:
@@ -246,6 +288,12 @@ def _required(column: Column) -> bool:
     )
 
 
+def _disabled(change: Change) -> bool:
+    """Whether a trigger is disabled that was not."""
+    live = change.live
+    return isinstance(live, Trigger) and not live.enabled and "enabled" in change.attributes
+
+
 def _code(change: Change) -> tuple[Code, bool]:
     """The code of something missing or different, and whether a repair may mend it."""
     kind = change.ref.kind
@@ -255,8 +303,7 @@ def _code(change: Change) -> tuple[Code, bool]:
     if kind == "column":
         return Code.COLUMN_DIFFERS, change.attributes == ("default",)
     if kind == "trigger":
-        disabled = change.attributes == ("enabled",)
-        return (Code.INVALID if disabled else Code.CONSTRAINT_OR_INDEX), False
+        return (Code.INVALID if _disabled(change) else Code.EXTRA), False
     if change.attributes == ("valid",):
         return Code.INVALID, True
     return Code.CONSTRAINT_OR_INDEX, missing

@@ -34,7 +34,8 @@ def classify(facts: ScanFacts) -> tuple[Incident, ...]:
     Returns:
         Incidents, worst first, then by table and name; the same for the same facts.
     """
-    found = _Classification(analyse(facts)).incidents()
+    classification = _Classification(analyse(facts))
+    found = map(classification.proof.attribute, classification.incidents())
     return tuple(sorted((*classify_history(facts.history), *found), key=_severity))
 
 
@@ -140,7 +141,7 @@ class _Classification:
             migration=key,
             operation=verdict.operations[0] if verdict.operations else None,
             message=message,
-            hint=REPAIR if certain else self.proof.doubt,
+            hint=REPAIR if certain else self.proof.doubt(atom.table for atom in verdict.atoms),
             objects=objects,
         )
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from migrator.core.analysis import Analysis
 from migrator.core.comparison import fold, fold_key
 from migrator.core.diff import Change, diff
 from migrator.core.histories import Atom, Attachment, signature
-from migrator.core.incidents import Evidence
+from migrator.core.incidents import Evidence, Incident
+from migrator.core.reference import Reference
 from migrator.core.schema import Schema
 
 CONFIRM = "Confirm it with --check --deep; after the first verified run it is certain."
 KNOWN = "It was like that at the last verified run."
+REPLAYED = "The recorded migrations make it so themselves."
 
 
 def change_atom(vendor: str, change: Change) -> Atom:
@@ -26,6 +29,21 @@ def change_atom(vendor: str, change: Change) -> Atom:
     if change.ref.kind == "primary key":
         return Atom("primary key", table, "")
     return Atom(change.ref.kind, table, fold(vendor, change.ref.name))
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What differs from one reference.
+
+    Attributes:
+        reference: The reference.
+        changes: What differs, in the live schema with missed renames done.
+        changed: What the changes are about, those of the live schema as it is included.
+    """
+
+    reference: Reference
+    changes: tuple[Change, ...]
+    changed: frozenset[Atom]
 
 
 class Proof:
@@ -43,46 +61,76 @@ class Proof:
         self._opaque = (
             None if opaque is None else frozenset(fold_key(self._vendor, key) for key in opaque)
         )
-        self.reference: Evidence | None = None
-        self.changes: tuple[Change, ...] = ()
-        self._changed: frozenset[Atom] = frozenset()
-        for evidence, schema in (
-            (Evidence.SNAPSHOT, facts.snapshot),
-            (Evidence.REPLAY, facts.replay),
-        ):
-            if schema is not None:
-                self.reference = evidence
-                self._compare(schema, analysis, facts.laid)
-                break
-
-    def _compare(self, reference: Schema, analysis: Analysis, laid: frozenset[str]) -> None:
-        self.changes = tuple(
-            change
-            for change in diff(reference, analysis.live, exact=True, lenient_tables=laid)
-            if not change.harmless
+        strength = list(Evidence)
+        self.comparisons = tuple(
+            self._compare(reference, analysis)
+            for reference in sorted(facts.references, key=lambda r: strength.index(r.evidence))
         )
-        changed = {change_atom(self._vendor, change) for change in self.changes}
+
+    def _compare(self, reference: Reference, analysis: Analysis) -> Comparison:
+        def changes(live: Schema) -> tuple[Change, ...]:
+            found = diff(reference.schema, live, exact=True, lenient_tables=reference.laid)
+            return tuple(
+                change
+                for change in found
+                if not change.harmless
+                and reference.proves(fold_key(self._vendor, change.ref.table))
+            )
+
+        differing = changes(analysis.live)
+        changed = {change_atom(self._vendor, change) for change in differing}
         if analysis.missed:
-            as_found = diff(reference, analysis.facts.live, exact=True, lenient_tables=laid)
-            changed |= {change_atom(self._vendor, change) for change in as_found}
-        self._changed = frozenset(changed)
+            changed |= {change_atom(self._vendor, c) for c in changes(analysis.facts.live)}
+        return Comparison(reference, differing, frozenset(changed))
 
     def certain(self, table: str) -> bool:
         """Whether state alone proves anything about a table (folded key)."""
         return self._opaque is not None and table not in self._opaque
 
+    def compared(self, table: str) -> bool:
+        """Whether a reference proves anything about a table (folded key)."""
+        return any(each.reference.proves(table) for each in self.comparisons)
+
     def weigh(self, atoms: Iterable[Atom]) -> Evidence:
         """The evidence for a difference on these objects: the strongest for any of them."""
         found = set(atoms)
-        if self.reference is not None:
-            tables = {Atom("table", atom.table, atom.table) for atom in found}
-            changed = (found | tables) & self._changed
-            return self.reference if changed else Evidence.UNCONFIRMED
-        if any(self.certain(atom.table) for atom in found):
+        tables = {atom.table for atom in found}
+        wanted = found | {Atom("table", table, table) for table in tables}
+        for each in self.comparisons:
+            if wanted & each.changed:
+                return each.reference.evidence
+        if any(self.certain(table) and not self._excused(table) for table in tables):
             return Evidence.STATE
         return Evidence.UNCONFIRMED
 
-    @property
-    def doubt(self) -> str:
-        """What to tell about an unconfirmed difference."""
-        return CONFIRM if self.reference is None else KNOWN
+    def _excused(self, table: str) -> bool:
+        """Whether a reference shows that a table has always differed from state."""
+        return any(
+            each.reference.proves(table) and table not in each.reference.restated
+            for each in self.comparisons
+        )
+
+    def doubt(self, tables: Iterable[str]) -> str:
+        """What to tell about an unconfirmed difference on tables (folded keys)."""
+        wanted = set(tables)
+        for each in self.comparisons:
+            if all(
+                each.reference.proves(table) and table not in each.reference.restated
+                for table in wanted
+            ):
+                snapshot = each.reference.evidence is Evidence.SNAPSHOT
+                return KNOWN if snapshot else REPLAYED
+        return CONFIRM
+
+    def attribute(self, incident: Incident) -> Incident:
+        """The incident, saying what it was proved against.
+
+        Args:
+            incident: Any.
+        """
+        for each in self.comparisons:
+            reference = each.reference
+            if reference.evidence is incident.evidence and reference.origin:
+                message = f"{incident.message.removesuffix('.')} ({reference.origin})."
+                return replace(incident, message=message, since=reference.run_id)
+        return incident

@@ -75,6 +75,7 @@ class Incident:
         sql: Statements that would mend it; may be empty.
         objects: For classified migrations (DR101-103): each object and whether its effect is
             live.
+        since: The run whose snapshot it differs from; "" for any other evidence.
     """
 
     code: Code
@@ -89,6 +90,7 @@ class Incident:
     hint: str = ""
     sql: tuple[str, ...] = ()
     objects: tuple[tuple[ObjectRef, bool], ...] = field(default=())
+    since: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """The documented JSON shape of an incident."""
@@ -115,4 +117,5 @@ class Incident:
             "message": self.message,
             "hint": self.hint,
             "sql": list(self.sql),
+            "since": self.since or None,
         }

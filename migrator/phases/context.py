@@ -13,8 +13,10 @@ from migrator.core.events import Emit
 from migrator.core.options import MigratorOptions
 from migrator.exceptions import MigratorError
 from migrator.prompts import Prompter
+from migrator.waiting import Patience
 
 if TYPE_CHECKING:
+    from migrator.core.reference import Held
     from migrator.ledger import Ledger
     from migrator.scanner import ScanResult
 
@@ -64,6 +66,7 @@ class Context:
     backend: Backend
     lock: Lock | None = None
     scan: ScanResult | None = None
+    held: tuple[Held, ...] = ()
     applied: int = 0
     decisions: list[str] = field(default_factory=list)
 
@@ -76,6 +79,13 @@ class Context:
     def connection(self) -> BaseDatabaseWrapper:
         """Its connection."""
         return self.survey.connection
+
+    @property
+    def patience(self) -> Patience:
+        """How long somebody else at work is waited for."""
+        asked = self.options.wait_lock
+        seconds = self.settings.wait_lock if asked is None else asked
+        return Patience(self.alias, seconds, self.emit)
 
     @property
     def read_only(self) -> bool:

@@ -131,7 +131,7 @@ def _scan_again(context: Context, emit: Emit) -> None:
         alias=context.alias,
         phase="repair",
         emit=emit,
-        snapshot=None,
+        held=context.held,
         labels=context.options.apps,
     )
     if context.scan.blocked:

@@ -26,13 +26,15 @@ def run(context: Context) -> None:
             alias=context.alias,
             emit=context.emit,
         )
+        verified = context.ledger.latest_verified(context.survey.identity)
+        context.held = (verified,) if verified else ()
         context.scan = scan_target(
             context.connection,
             context.backend,
             alias=context.alias,
             phase="scan",
             emit=context.emit,
-            snapshot=context.ledger.latest_snapshot(context.survey.identity),
+            held=context.held,
             in_doubt=in_doubt(context.ledger.entries("migration")),
             labels=context.options.apps,
         )

@@ -22,7 +22,7 @@ def run(context: Context) -> None:
         alias=context.alias,
         phase="verify",
         emit=context.emit,
-        snapshot=None,
+        held=context.held,
         labels=context.options.apps,
     )
     context.scan = scan
@@ -39,7 +39,7 @@ def run(context: Context) -> None:
             hint=first.hint or "Look at it with --check, mend it with --repair.",
         )
     _select_every_model(context)
-    context.ledger.save_snapshot(context.survey.identity, scan.snapshot_content())
+    context.ledger.save_verified(context.survey.identity, scan.record())
     context.ledger.update(leaves_after=list(scan.leaves), fingerprint_after=scan.live.fingerprint())
 
 

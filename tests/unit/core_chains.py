@@ -9,6 +9,8 @@ from typing import Any
 from migrator.core.drift import ScanFacts
 from migrator.core.effects import Effect, MigrationKey, OperationEffect, TableEffect
 from migrator.core.history import HistoryFacts
+from migrator.core.incidents import Evidence
+from migrator.core.reference import Reference
 from migrator.core.schema import (
     Column,
     Index,
@@ -216,8 +218,20 @@ class Chain:
         tables = self.states[-1 if count is None else count]
         return Schema(vendor, dict(tables))
 
-    def facts(self, recorded: int, live: Schema, **changes: Any) -> ScanFacts:
+    def facts(
+        self,
+        recorded: int,
+        live: Schema,
+        *,
+        snapshot: Schema | None = None,
+        replay: Schema | None = None,
+        **changes: Any,
+    ) -> ScanFacts:
         """Facts with the first `recorded` migrations recorded and the rest pending."""
+        kinds = {Evidence.SNAPSHOT: snapshot, Evidence.REPLAY: replay}
+        changes.setdefault(
+            "references", tuple(Reference(s, kind) for kind, s in kinds.items() if s is not None)
+        )
         return ScanFacts(
             expected=self.schema(recorded, live.vendor),
             live=live,
