@@ -8,6 +8,7 @@ import platform
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,32 @@ def describe_actor(base_dir: Path) -> dict[str, Any]:
         "python": platform.python_version(),
         "versions": {name: found for name in PACKAGES if (found := _version(name))},
     }
+
+
+def describe_process() -> dict[str, Any]:
+    """The process alone, for the claim of a target: enough to tell whether it still lives."""
+    return {"user": _user(), "host": socket.gethostname(), "pid": os.getpid()}
+
+
+def is_alive(process: Mapping[str, Any]) -> bool:
+    """Whether a process that the journal names is seen to live.
+
+    Args:
+        process: As `describe_process` or `describe_actor` gave it.
+
+    Returns:
+        False also for a process on another host: it cannot be seen from here.
+    """
+    pid = process.get("pid")
+    if process.get("host") != socket.gethostname() or not isinstance(pid, int) or pid <= 0:
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # somebody else's process
+        return True
+    return True
 
 
 def _user() -> str:

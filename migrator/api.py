@@ -64,7 +64,7 @@ class Migrator:
         return self._fleet(replace(self._options, check=True, dry_run=False, repair=False)).run()
 
     def resume(self, run_id: str | None = None) -> Report:
-        """Continue an interrupted or failed run.
+        """Continue an interrupted or failed run; with `dry_run`, say what that would do.
 
         Args:
             run_id: Its id or a unique prefix; None for the newest that can be continued.

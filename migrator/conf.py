@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ class Settings:
         makemigrations: "write" | "check" | "skip": what to do about model changes.
         connect_timeout: Seconds to wait for a database that does not answer.
         base_dir: Root of the project: apps below it are the project's own.
+        wait_lock: Seconds to wait for another run on the same database; 0: not at all.
         stop_on_failure: Whether the first alias that fails keeps the others from starting.
         routing_rules: `settings.DATABASE_ROUTING_RULES`: app label → alias.
     """
@@ -31,6 +33,7 @@ class Settings:
     base_dir: Path
     makemigrations: str = "write"
     connect_timeout: float = 10.0
+    wait_lock: float = 0.0
     stop_on_failure: bool = False
     routing_rules: Mapping[str, str] = field(default_factory=dict)
 
@@ -39,6 +42,7 @@ _KEYS: dict[str, type | tuple[type, ...]] = {
     "JOURNAL_URL": str,
     "MAKEMIGRATIONS": str,
     "CONNECT_TIMEOUT": (int, float),
+    "WAIT_LOCK": (int, float),
     "STOP_ON_FAILURE": bool,
 }
 
@@ -86,21 +90,20 @@ def load_settings() -> Settings:
         base_dir=base_dir,
         makemigrations=makemigrations,
         connect_timeout=float(raw.get("CONNECT_TIMEOUT", 10.0)),
+        wait_lock=float(raw.get("WAIT_LOCK", 0.0)),
         stop_on_failure=raw.get("STOP_ON_FAILURE", False),
         routing_rules=dict(rules),
     )
 
 
 def _base_dir(settings: Any) -> Path:
-    """`settings.BASE_DIR`, or else the directory above the settings package."""
+    """`settings.BASE_DIR`, or else where the settings package or module lies."""
     configured = getattr(settings, "BASE_DIR", None)
     if configured:
         return Path(configured)
-    module = os.environ.get("DJANGO_SETTINGS_MODULE", "")
-    if module:
-        from importlib.util import find_spec
-
-        spec = find_spec(module.split(".")[0])
-        if spec and spec.origin:
-            return Path(spec.origin).resolve().parent.parent
-    return Path.cwd()
+    package = os.environ.get("DJANGO_SETTINGS_MODULE", "").partition(".")[0]
+    spec = find_spec(package) if package else None
+    places = [Path(place) for place in (spec.submodule_search_locations or ())] if spec else []
+    if spec and spec.origin and not places:
+        places = [Path(spec.origin)]
+    return places[0].resolve().parent if places else Path.cwd()

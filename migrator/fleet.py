@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -47,8 +47,17 @@ from migrator.phases.context import Survey
 from migrator.phases.guard import mark_duplicates, survey_alias
 from migrator.prompts import Prompter
 from migrator.reports.document import Report, ReportBuilder
+from migrator.resumption import (
+    Preview,
+    await_lock,
+    close_all,
+    refuse_changed_files,
+    refuse_moved,
+    refuse_unknown_aliases,
+)
 from migrator.runner import AliasResult, AliasRunner
 from migrator.sources import load_file_digests
+from migrator.waiting import Patience
 
 RETRIED = (MigrationFailed, VerificationFailed)
 """What another alias's progress may cure; a guard or drift it cannot."""
@@ -116,19 +125,22 @@ class Fleet:
         Raises:
             NothingToResume, ResumeRefused, UnknownRun, AmbiguousRun, LockHeld
         """
+        if self._options.dry_run:
+            return self._preview_resume(prefix)
         with self._journal() as journal, interruptible():
             run = self._find(journal, prefix)
             if run is None:
                 return self._builder.build()
             unfinished = [t for t in journal.targets(run.id) if not _finished(t)]
             self._options = _resumed_options(run, self._options)
-            _refuse_unknown_aliases(run, unfinished)
+            refuse_unknown_aliases(run, [t.alias for t in unfinished], plan_order(()))
             if unfinished:
-                _refuse_changed_files(run, accept=self._options.accept_changed_migrations)
+                refuse_changed_files(run, accept=self._options.accept_changed_migrations)
             surveys = mark_duplicates(self._survey(target.alias) for target in unfinished)
             for survey, target in zip(surveys, unfinished, strict=True):
-                _refuse_moved(run, target, survey)
-                _refuse_locked(survey)
+                refuse_moved(run, target, survey)
+                patience = Patience.of(survey.alias, self._options, self._settings, self._emit)
+                await_lock(journal, run, survey, patience)
             self._resuming = True
             run = journal.reopen_run(run.id)
             self._emit(
@@ -143,17 +155,42 @@ class Fleet:
             )
             return self._drive(journal, run, surveys)
 
+    def _preview_resume(self, prefix: str | None) -> Report:
+        """Say what `resume` would do; neither a target nor the journal is written to."""
+        with self._journal(reading=True) as journal, interruptible():
+            run = self._find(journal, prefix)
+            if run is None:
+                return self._builder.build()
+            options = replace(_resumed_options(run, self._options), dry_run=True)
+            targets, known = journal.targets(run.id), plan_order(())
+            aliases = tuple(target.alias for target in targets)
+            self._emit(RunOpened(run.id, "dry-run", Goal.SCANNED, aliases, self._began, True))
+            surveys = mark_duplicates(
+                self._survey(target.alias)
+                for target in targets
+                if not _finished(target) and target.alias in known
+            )
+            preview = Preview(journal, run, options, self._settings, self._emit, known)
+            try:
+                shown = preview.show({survey.alias: survey for survey in surveys})
+            finally:
+                close_all(surveys)
+            code = one_code(planned.exit_code for planned in shown)
+            outcome = RunStatus.FAILED if code else RunStatus.COMPLETE
+            self._emit(RunClosed(run.id, outcome.value, int(code), _now()))
+            return self._builder.build()
+
     # -- the run -----------------------------------------------------------------
 
     @contextmanager
-    def _journal(self) -> Iterator[Journal]:
+    def _journal(self, *, reading: bool = False) -> Iterator[Journal]:
         if self._given_journal is not None:
             yield self._given_journal
             return
         try:
-            journal = open_journal(self._settings.journal_url)
+            journal = open_journal(self._settings.journal_url, create=not reading)
         except JournalError as error:
-            if self._options.goal is not Goal.SCANNED:
+            if reading or self._options.goal is not Goal.SCANNED:
                 raise
             self._emit(_no_record(error))
             journal = MemoryJournal()
@@ -264,13 +301,10 @@ class Fleet:
             survey.connection.close()
 
     def _exit_code(self) -> ExitCode:
-        """One code for many aliases: their own when they agree, FAILED when they do not."""
-        codes = {result.exit_code for result in self._results.values()} - {ExitCode.CLEAN}
+        codes = [result.exit_code for result in self._results.values()]
         if self._options.fail_on_pending and any(r.pending for r in self._results.values()):
-            codes.add(ExitCode.FAILED)
-        if not codes:
-            return ExitCode.CLEAN
-        return codes.pop() if len(codes) == 1 else ExitCode.FAILED
+            codes.append(ExitCode.FAILED)
+        return one_code(codes)
 
     def _close(self, journal: Journal, run: Run, status: RunStatus, code: ExitCode) -> None:
         """Close the run, unless another process has taken one of its targets over since."""
@@ -342,6 +376,14 @@ def plan_order(wanted: Sequence[str]) -> tuple[str, ...]:
     return tuple(alias for alias in known if not wanted or alias in wanted)
 
 
+def one_code(codes: Iterable[int]) -> ExitCode:
+    """One exit code for many aliases: their own when they agree, FAILED when they do not."""
+    unclean = {ExitCode(code) for code in codes} - {ExitCode.CLEAN}
+    if not unclean:
+        return ExitCode.CLEAN
+    return unclean.pop() if len(unclean) == 1 else ExitCode.FAILED
+
+
 def _target(survey: Survey) -> Target:
     return Target(
         run_id="",
@@ -381,51 +423,6 @@ def _resumed_options(run: Run, given: MigratorOptions) -> MigratorOptions:
         run_syncdb=bool(stored.get("run_syncdb")),
         assume_applied=(*stored.get("assume_applied", ()), *given.assume_applied),
     )
-
-
-def _refuse_unknown_aliases(run: Run, targets: Sequence[Target]) -> None:
-    known = plan_order(())
-    gone = [target.alias for target in targets if target.alias not in known]
-    if gone:
-        raise ResumeRefused(
-            f"Run {run.id} has the alias {', '.join(gone)}, which DATABASES no longer has.",
-            hint="Put it back, or start a new run without --resume.",
-        )
-
-
-def _refuse_changed_files(run: Run, *, accept: bool) -> None:
-    stored = run.options.get("migration_files", {})
-    found = load_file_digests()
-    changed = sorted(name for name, digest in stored.items() if found.get(name) != digest)
-    changed += sorted(name for name in found if name not in stored)
-    if changed and not accept:
-        shown = ", ".join(changed[:5]) + (f" and {len(changed) - 5} more" if changed[5:] else "")
-        raise ResumeRefused(
-            f"Migration files changed since run {run.id} was opened: {shown}.",
-            hint="Restore them, accept them with --accept-changed-migrations, "
-            "or start a new run without --resume.",
-        )
-
-
-def _refuse_moved(run: Run, target: Target, survey: Survey) -> None:
-    if target.identity and survey.identity and target.identity != survey.identity:
-        raise ResumeRefused(
-            f"{target.alias} is another database than when run {run.id} was opened "
-            f"({survey.identity}, was {target.identity}).",
-            hint="Point it back, or start a new run without --resume.",
-        )
-
-
-def _refuse_locked(survey: Survey) -> None:
-    """Before anything of the run is changed: whoever holds a lock may be this very run."""
-    if survey.backend is None or survey.error is not None or survey.skip:
-        return
-    holder = survey.backend.lock_holder(survey.connection)
-    if holder is not None:
-        raise LockHeld(
-            f"{survey.alias} is locked by another run: {holder}.",
-            hint="Wait for it to end, then resume again.",
-        )
 
 
 # -- signals ------------------------------------------------------------------------------

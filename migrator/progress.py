@@ -129,6 +129,8 @@ class MigratorLogger:
                 again = f" (attempt {attempt})" if attempt > 1 else ""
                 first = error.strip().partition("\n")[0]  # the alias's own failure says the rest
                 return [f"{self._counter(event.alias)}{migration} failed{again}: {first}"]
+            case ev.LockAwaited(_, holder, seconds):
+                return [f"waiting, at most {spell_seconds(seconds)}: {holder}"]
             case ev.Warned(_, message, hint):
                 return [f"warning: {message}", *_indented([hint] if hint else [])]
             case ev.AliasFailed(alias, _, message, hint):
@@ -161,6 +163,8 @@ class MigratorLogger:
                 return [f"{_DOING.get(trigger, trigger)} …"]
             case ev.GuardPassed(_, guard, detail):
                 return [f"guard {guard} passed" + (f": {detail}" if detail else "")]
+            case ev.ResumePlanned(_, _, _, _, action):
+                return [f"resume: {action}"]
             case ev.PlanMade(_, steps):
                 return [f"plan: {spell_count(len(steps), 'migration')}"]
             case ev.MigrationStarted(_, migration):

@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from journal import Fenced, Journal, JournalError, Target, TargetStatus
+from migrator.actor import describe_process
 from migrator.backends import Backend, Lock
 from migrator.conf import Settings
 from migrator.core.events import (
@@ -33,6 +34,7 @@ from migrator.machine import AliasMachine
 from migrator.phases import guard, migrate, repair, scan, verify
 from migrator.phases.context import Context, SkipTarget, Survey
 from migrator.prompts import Prompter
+from migrator.waiting import Patience, explain_by_journal
 
 PHASES: Mapping[Trigger, Callable[[Context], None]] = {
     Trigger.GUARD: guard.run,
@@ -147,12 +149,15 @@ class AliasRunner:
         lock = backend.lock(
             self._survey.connection, run_id=self._target.run_id, alias=self._survey.alias
         )
-        lock.acquire()
+        patience = Patience.of(self._survey.alias, self._options, self._settings, self._emit)
+        patience.acquire(
+            lock, lambda error: explain_by_journal(error, self._journal, self._survey.identity)
+        )
         self._lock = lock
 
     def _run_claimed(self, backend: Backend, began: float) -> AliasResult:
         run_id, alias = self._target.run_id, self._survey.alias
-        self.epoch = self._journal.claim(run_id, alias)
+        self.epoch = self._journal.claim(run_id, alias, actor=describe_process())
         ledger = Ledger(self._journal, run_id, alias, self.epoch, self._options.goal)
         machine = AliasMachine(ledger, initial=State(self._target.state))
         context = Context(

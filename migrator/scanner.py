@@ -27,7 +27,7 @@ from migrator.core.incidents import Incident
 from migrator.core.laying import lay_reference
 from migrator.core.reference import Held, Record, digest_tables
 from migrator.core.schema import Schema, split_key
-from migrator.executor import reconcile
+from migrator.executor import lost_leaves, reconcile
 from migrator.ledger import Ledger
 from migrator.sources import (
     Ownership,
@@ -297,12 +297,10 @@ def reconcile_history(
         for key, migration in load_disk().migrations.items()
         if migration.replaces
     }
-    found = reconcile(
-        ledger.entries("migration"),
-        {(row.migration.app, row.migration.name) for row in rows},
-        replaces=replaces,
-    )
+    recorded = {(row.migration.app, row.migration.name) for row in rows}
+    found = reconcile(ledger.entries("migration"), recorded, replaces=replaces)
     found.raise_if_diverged(alias)
+    lost_leaves(ledger.known_leaves(), recorded, replaces).raise_if_diverged(alias)
     for settled in found.reconciled:
         ledger.reconciled(
             "migration",

@@ -99,6 +99,15 @@ class TransitionFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class LockAwaited:
+    """Somebody else is at work on the database, and we wait. `seconds`: at most so long."""
+
+    alias: str
+    holder: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class GuardPassed:
     """One guard let the alias through. `detail` is for verbosity 2 and up."""
 
@@ -136,6 +145,34 @@ class PlanMade:
 
     alias: str
     steps: tuple[PlannedStep, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ResumePlanned:
+    """What a resume would do with one alias, and why (`--resume --dry-run`).
+
+    `state`, `status` and `stopped_in` are the journal's: where it stands, how it ended, and the
+    step in which it did ("" between two). `action`: "nothing" | "continue" | "stop" (this alias
+    would fail, the others go on) | "refuse" (the run would not be continued at all); the last two
+    with the error. `done`: committed by this run; `reconciled`: committed, and their outcome
+    lost; `retried`: begun and not committed; `in_doubt`: operations of them that may have taken
+    effect; `pending`: what would be applied, those retried included.
+    """
+
+    alias: str
+    state: str
+    status: str
+    stopped_in: str = ""
+    action: str = "nothing"
+    reason: str = ""
+    hint: str = ""
+    error_type: str = ""
+    exit_code: int = 0
+    done: tuple[MigrationKey, ...] = ()
+    reconciled: tuple[MigrationKey, ...] = ()
+    retried: tuple[MigrationKey, ...] = ()
+    in_doubt: tuple[str, ...] = ()
+    pending: tuple[MigrationKey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,9 +293,11 @@ Event: TypeAlias = (
     | TargetSkipped
     | TransitionStarted
     | TransitionFinished
+    | LockAwaited
     | GuardPassed
     | ScanFinished
     | PlanMade
+    | ResumePlanned
     | RepairPlanned
     | RepairApplied
     | MigratingStarted

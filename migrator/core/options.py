@@ -26,8 +26,12 @@ class MigratorOptions:
         run_syncdb: As Django's `migrate --run-syncdb`.
         fail_on_pending: With `check`: pending migrations also fail.
         accept_changed_migrations: Resume although migration files changed since the run began.
+        wait_lock: Seconds to wait for another run on the same database; None: as the setting
+            WAIT_LOCK says.
         assume_applied: Migrations whose unobservable effect the user vouches for
             ("app.name").
+        assume_not_applied: Operations in doubt that are to be run again ("app.name" or
+            "app.name:index").
     """
 
     check: bool = False
@@ -42,7 +46,9 @@ class MigratorOptions:
     run_syncdb: bool = False
     fail_on_pending: bool = False
     accept_changed_migrations: bool = False
+    wait_lock: float | None = None
     assume_applied: tuple[str, ...] = ()
+    assume_not_applied: tuple[str, ...] = ()
 
     @property
     def goal(self) -> Goal:

@@ -21,7 +21,7 @@ from migrator.executor.ports import (
     NullExecutionJournal,
 )
 from migrator.executor.probe import Probe, SchemaProbe
-from migrator.executor.reconciliation import Reconciliation, Settled, reconcile
+from migrator.executor.reconciliation import Reconciliation, Settled, lost_leaves, reconcile
 
 __all__ = [
     "Attempt",
@@ -35,5 +35,6 @@ __all__ = [
     "SchemaProbe",
     "Settled",
     "checksum",
+    "lost_leaves",
     "reconcile",
 ]

@@ -48,6 +48,28 @@ class Reconciliation:
         )
 
 
+def lost_leaves(
+    leaves: Iterable[str],
+    recorded: Collection[tuple[str, str]],
+    replaces: Mapping[tuple[str, str], Collection[tuple[str, str]]] | None = None,
+) -> Reconciliation:
+    """Hold what this run once saw recorded against what is recorded now.
+
+    Args:
+        leaves: "app.name" of the leaf nodes that the journal holds of the target.
+        recorded: (app, name) of each row.
+        replaces: What each squash of the project replaces.
+
+    Returns:
+        With those that are no longer recorded as diverged: an older state of the database has
+        been put back since, or somebody has migrated it backwards.
+    """
+    squashes = {key: set(value) for key, value in (replaces or {}).items()}
+    rows = {tuple(row) for row in recorded}
+    gone = (_key(leaf) for leaf in leaves if not _is_recorded(_key(leaf), rows, squashes))
+    return Reconciliation(diverged=tuple(gone))
+
+
 def reconcile(
     entries: Iterable[JournalEntry],
     recorded: Collection[tuple[str, str]],

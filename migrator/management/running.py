@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
@@ -46,6 +46,12 @@ def add_run_arguments(parser: ArgumentParser) -> None:
         help="Leave model changes that no migration holds alone.",
     )
     parser.add_argument(
+        "--wait-lock",
+        type=_seconds,
+        metavar="SECONDS",
+        help="Wait so long for another run on the same database, instead of failing at once.",
+    )
+    parser.add_argument(
         "--assume-applied",
         action="append",
         default=[],
@@ -53,11 +59,26 @@ def add_run_arguments(parser: ArgumentParser) -> None:
         help="Vouch for a migration whose effect cannot be observed (repeatable).",
     )
     parser.add_argument(
+        "--assume-not-applied",
+        action="append",
+        default=[],
+        metavar="APP.NAME",
+        help="Run again what was begun and has no outcome (repeatable).",
+    )
+    parser.add_argument(
         "--format", choices=FORMATS, default="text", help="How to write the report."
     )
     parser.add_argument(
         "--output", metavar="FILE", help="Write the report there instead of to standard output."
     )
+
+
+def _seconds(text: str) -> float:
+    """A number of seconds, for argparse."""
+    seconds = float(text)
+    if not 0 <= seconds < float("inf"):
+        raise ArgumentTypeError(f"{text} is not a number of seconds")
+    return seconds
 
 
 def run_and_exit(
@@ -137,7 +158,7 @@ def refuse_contradictions(options: dict[str, Any]) -> None:
         )
         if given
     ]
-    if len(chosen) > 1:
+    if len(chosen) > 1 and chosen != ["--dry-run", "--resume"]:
         raise UsageError(f"{' and '.join(chosen)} exclude one another.", hint="Use one of them.")
     if options.get("check") and options.get("repair"):
         raise UsageError("--check changes nothing, so it cannot --repair.", hint="Use one of them.")

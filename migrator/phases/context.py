@@ -83,9 +83,7 @@ class Context:
     @property
     def patience(self) -> Patience:
         """How long somebody else at work is waited for."""
-        asked = self.options.wait_lock
-        seconds = self.settings.wait_lock if asked is None else asked
-        return Patience(self.alias, seconds, self.emit)
+        return Patience.of(self.alias, self.options, self.settings, self.emit)
 
     @property
     def read_only(self) -> bool:

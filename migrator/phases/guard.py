@@ -25,6 +25,8 @@ from migrator.phases.context import Context, SkipTarget, Survey
 from migrator.scanner import owns_anything
 from migrator.sources import check_conflicts, load_graph
 
+WAIT = "Wait for it to end (--wait-lock SECONDS does)."
+
 
 def survey_alias(alias: str, settings: Settings) -> Survey:
     """Connect to an alias and say what it is. Never raises for a database that is broken.
@@ -165,17 +167,22 @@ def _history_consistent(context: Context) -> None:
 
 
 def _nobody_else_migrates(context: Context) -> None:
+    context.patience.until_free(lambda: _somebody_else(context))
+    context.emit(GuardPassed(context.alias, "no_concurrent_migration"))
+
+
+def _somebody_else(context: Context) -> LockHeld | None:
     if context.lock is None:
         holder = context.backend.lock_holder(context.connection)
         if holder is not None:
-            raise LockHeld(
+            return LockHeld(
                 f"{context.alias} is being migrated by another run: {holder}.",
-                hint="Wait for it to end, then check again.",
+                hint=f"{WAIT} Then check again.",
             )
     others = context.backend.other_migrations(context.connection)
     if others:
-        raise LockHeld(
+        return LockHeld(
             f"Somebody else is changing the schema of {context.alias}: {others[0]}.",
-            hint="Wait for it to end, then start again.",
+            hint=f"{WAIT} Then start again.",
         )
-    context.emit(GuardPassed(context.alias, "no_concurrent_migration"))
+    return None

@@ -1,21 +1,25 @@
 """repaired → migrated: the plan, applied by the crash-safe executor, with Django's signals.
 
 What surrounds the executor follows `django.core.management.commands.migrate` of Django 5.2
-step by step: pre_migrate with the recorded state, run_syncdb, the plan, the re-rendering of
-models of apps without migrations, post_migrate with the final state. The signals go out also
+step by step: the receivers in `management` modules, the backend's own preparation (PostGIS makes
+its extension there), pre_migrate with the recorded state, run_syncdb, the plan, the re-rendering
+of models of apps without migrations, post_migrate with the final state. The signals go out also
 when there is nothing to apply, so that a receiver that failed last time runs now.
 """
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
+from importlib import import_module
 
 from django.apps import apps
 from django.core.management.commands.migrate import Command as MigrateCommand
 from django.core.management.sql import emit_post_migrate_signal, emit_pre_migrate_signal
 from django.db.migrations.migration import Migration
 from django.db.migrations.state import ModelState, ProjectState
+from django.utils.module_loading import module_has_submodule
 
 from migrator.core.effects import MigrationKey
 from migrator.core.events import Event, MigratingStarted, MigrationApplied
@@ -40,6 +44,8 @@ def run(context: Context) -> None:
             context.applied += 1
         context.emit(event)
 
+    _import_receivers()
+    context.connection.prepare_database()
     executor = CrashSafeExecutor(
         context.connection,
         alias=context.alias,
@@ -48,6 +54,7 @@ def run(context: Context) -> None:
         lock=context.lock,
         detect=companion_detector(context.connection, context.backend),
         assume_applied=context.options.assume_applied,
+        assume_not_applied=context.options.assume_not_applied,
     )
     check_history(executor.loader)
     plan = _plan(executor, context.options.apps)
@@ -65,6 +72,7 @@ def run(context: Context) -> None:
             max(context.options.verbosity - 1, 0),
             context.options.interactive,
             context.alias,
+            stdout=sys.stdout,
             apps=apps_before,
             plan=plan,
         ),
@@ -87,6 +95,7 @@ def run(context: Context) -> None:
             max(context.options.verbosity - 1, 0),
             context.options.interactive,
             context.alias,
+            stdout=sys.stdout,
             apps=apps_after,
             plan=plan,
         ),
@@ -94,6 +103,13 @@ def run(context: Context) -> None:
     context.ledger.update(
         leaves_after=[str(MigrationKey(*node)) for node in _recorded_leaves(executor)]
     )
+
+
+def _import_receivers() -> None:
+    """Import each app's `management` module: some connect their receivers there."""
+    for config in apps.get_app_configs():
+        if module_has_submodule(config.module, "management"):
+            import_module(".management", config.name)
 
 
 def _targets(executor: CrashSafeExecutor, labels: tuple[str, ...]) -> list[tuple[str, str]]:

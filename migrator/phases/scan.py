@@ -20,12 +20,8 @@ def run(context: Context) -> None:
     """
     guarded = context.backend.read_only(context.connection) if context.read_only else nullcontext()
     with guarded:
-        reconcile_history(
-            context.ledger,
-            context.backend.history(context.connection) or (),
-            alias=context.alias,
-            emit=context.emit,
-        )
+        rows = context.backend.history(context.connection) or ()
+        reconcile_history(context.ledger, rows, alias=context.alias, emit=context.emit)
         verified = context.ledger.latest_verified(context.survey.identity)
         context.held = (verified,) if verified else ()
         context.scan = scan_target(

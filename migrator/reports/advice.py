@@ -38,10 +38,12 @@ def next_steps(report: Report) -> tuple[Advice, ...]:
     steps = list(_mend(report, drifted)) if drifted else []
     others = [database for database in unclean if database not in drifted]
     if others and report.run_id:
-        steps.append(
-            Advice(_why_resume(report, deciding, others), f"{MANAGE} --resume {report.run_id}")
-        )
+        steps.append(Advice(_why_resume(report, deciding, others), _resume(report)))
     return tuple(steps)
+
+
+def _resume(report: Report) -> str:
+    return f"{MANAGE} --resume {report.run_id}"
 
 
 def _why_resume(
@@ -58,6 +60,8 @@ def _why_resume(
 
 def _after_looking(report: Report) -> tuple[Advice, ...]:
     """A check or a dry run wrote nothing: the next step is a run that does."""
+    if report.resumed:
+        return () if report.exit_code else (Advice("Continue it:", _resume(report)),)
     drifted = _drifted(report)
     if drifted:
         return _mend(report, drifted)

@@ -106,6 +106,7 @@ class DatabaseReport:
         repair_plan: All actions of the repair, carried out or not: (description, SQL).
         pending: Migrations that are still to be applied, in order.
         plan: The ordered plan (dry run).
+        resume: What a resume would do with it (`--resume --dry-run`); None of any other run.
         applied: Migrations that this run applied, faked or reconciled.
         warnings: What a person should read and that stops nothing.
         seconds: How long it took.
@@ -127,6 +128,7 @@ class DatabaseReport:
     repair_plan: tuple[tuple[str, tuple[str, ...]], ...] = ()
     pending: tuple[MigrationKey, ...] = ()
     plan: tuple[ev.PlannedStep, ...] = ()
+    resume: ev.ResumePlanned | None = None
     applied: tuple[ev.MigrationApplied, ...] = ()
     warnings: tuple[ev.Warned, ...] = ()
     seconds: float = 0.0
@@ -239,6 +241,7 @@ class _Draft:
     repair_plan: tuple[tuple[str, tuple[str, ...]], ...] = ()
     pending: tuple[MigrationKey, ...] = ()
     plan: tuple[ev.PlannedStep, ...] = ()
+    resume: ev.ResumePlanned | None = None
     applied: dict[MigrationKey, ev.MigrationApplied] = field(default_factory=dict)
     warnings: list[ev.Warned] = field(default_factory=list)
     seconds: float = 0.0
@@ -250,6 +253,14 @@ class _Draft:
         self.finished = self.running = self.stopped_in = ""
         self.state = "pending"
 
+    def resume_planned(self, event: ev.ResumePlanned) -> None:
+        """A preview: done when the resume would go on, failed when it would not."""
+        self.resume = event
+        if event.error_type:
+            self.error = ErrorReport(event.error_type, event.reason, event.hint, event.exit_code)
+        else:
+            self.state = self.finished = "scanned"
+
     def outcome(self, goal: str) -> str:
         if self.error:
             return "failed"
@@ -257,7 +268,9 @@ class _Draft:
             return "skipped"
         if self.finished:
             reached = not goal or self.state == goal
-            drifted = any(incident.blocking for incident in self.incidents)
+            # A resume that would go on mends it first.
+            goes_on = self.resume is not None and self.resume.action == "continue"
+            drifted = not goes_on and any(incident.blocking for incident in self.incidents)
             return "done" if reached and not drifted else "failed"
         begun = self.running or self.state != "pending"
         return "interrupted" if begun else "pending"
@@ -281,6 +294,7 @@ class _Draft:
             repair_plan=self.repair_plan,
             pending=self.pending,
             plan=self.plan,
+            resume=self.resume,
             applied=tuple(self.applied.values()),
             warnings=tuple(self.warnings),
             seconds=self.seconds,
@@ -363,6 +377,8 @@ class ReportBuilder:
                 draft.tables, draft.recorded = event.tables, event.recorded
             case ev.PlanMade(_, steps):
                 draft.plan = steps
+            case ev.ResumePlanned():
+                draft.resume_planned(event)
             case ev.RepairPlanned(_, actions, notes):
                 draft.repair_plan = actions
                 draft.warnings.extend(ev.Warned(event.alias, note) for note in notes)
@@ -386,7 +402,7 @@ class ReportBuilder:
                 draft.seconds = seconds
             case ev.GuardPassed() | ev.MigratingStarted() | ev.MigrationStarted():
                 pass
-            case ev.OperationApplied():
+            case ev.OperationApplied() | ev.LockAwaited():
                 pass
             case _:
                 assert_never(event)
@@ -397,9 +413,11 @@ _AliasEvent = (
     | ev.TargetSkipped
     | ev.TransitionStarted
     | ev.TransitionFinished
+    | ev.LockAwaited
     | ev.GuardPassed
     | ev.ScanFinished
     | ev.PlanMade
+    | ev.ResumePlanned
     | ev.RepairPlanned
     | ev.RepairApplied
     | ev.MigratingStarted

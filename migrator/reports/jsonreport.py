@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from migrator.core.effects import MigrationKey
+from migrator.core.events import ResumePlanned
 from migrator.reports.document import DatabaseReport, Report
 
 FORMAT = 1
@@ -67,6 +68,7 @@ def database_document(database: DatabaseReport) -> dict[str, Any]:
             {**_key(step.migration), "sql": list(step.sql), "opaque": list(step.opaque)}
             for step in database.plan
         ],
+        "resume": _resume(database.resume) if database.resume else None,
         "findings": [],
         "applied": [
             {
@@ -81,6 +83,22 @@ def database_document(database: DatabaseReport) -> dict[str, Any]:
         "warnings": [{"message": w.message, "hint": w.hint} for w in database.warnings],
         "backup": None,
         "seconds": _rounded(database.seconds),
+    }
+
+
+def _resume(planned: ResumePlanned) -> dict[str, Any]:
+    return {
+        "action": planned.action,
+        "reason": planned.reason,
+        "hint": planned.hint,
+        "state": planned.state,
+        "status": planned.status,
+        "stopped_in": planned.stopped_in or None,
+        "done": [_key(migration) for migration in planned.done],
+        "reconciled": [_key(migration) for migration in planned.reconciled],
+        "retried": [_key(migration) for migration in planned.retried],
+        "in_doubt": list(planned.in_doubt),
+        "pending": [_key(migration) for migration in planned.pending],
     }
 
 

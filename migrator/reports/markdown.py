@@ -12,9 +12,11 @@ from migrator.reports.document import DatabaseReport, Report
 from migrator.reports.text import (
     headline,
     incident_name,
+    lists_pending,
     note_text,
     notes_title,
     remarks,
+    resume_rows,
     short_object,
     state_word,
     table_title,
@@ -79,6 +81,10 @@ def _database_lines(report: Report, database: DatabaseReport) -> Iterator[str]:
     if failed := database.failed_migration:
         yield f"\n{code(str(failed.migration))} failed:"
         yield from fence(failed.error, "text")
+    if database.resume:
+        yield ""
+        for label, text in resume_rows(database.resume):
+            yield f"- {label}: {prose(text)}" if label else f"- {prose(text)}"
     if database.drift:
         for name, incidents in by_table(database.drift.blocking).items():
             yield from _incident_lines(name, incidents)
@@ -141,7 +147,7 @@ def _migration_lines(report: Report, database: DatabaseReport) -> Iterator[str]:
                 yield f"   - {prose(description)} (its effect cannot be shown)"
             if step.sql:
                 yield from (f"   {line}" for line in fence("\n".join(step.sql), "sql"))
-    elif database.pending and (report.goal == "scanned" or not database.clean):
+    elif lists_pending(report, database):
         names = ", ".join(code(str(migration)) for migration in database.pending)
         yield f"\nPending: {names}"
 

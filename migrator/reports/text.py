@@ -6,9 +6,11 @@ wrong (the worst first), what to do next.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Self, TextIO
 
+from migrator.core.effects import MigrationKey
+from migrator.core.events import ResumePlanned
 from migrator.core.incidents import Evidence, Incident
 from migrator.core.spelling import spell_count, spell_seconds, without_alias
 from migrator.reports.advice import by_table, next_steps, worst_first
@@ -22,6 +24,12 @@ OUTCOME_STYLES = {
     "interrupted": "yellow",
     "pending": "yellow",
     "skipped": "dim",
+}
+RESUME_WORDS = {
+    "nothing": "leaves it alone",
+    "continue": "continues it",
+    "stop": "would stop here; the others go on",
+    "refuse": "is refused",
 }
 _HANG = len("expected") + 2
 
@@ -65,6 +73,7 @@ class TextReportFormatter:
     def _add_database(self, page: Page, report: Report, database: DatabaseReport) -> None:
         detail = Page(self.width)
         _add_failure(detail, database)
+        _add_resume(detail, database)
         if database.drift:
             _add_incidents(detail, database.drift.blocking)
         _add_repairs(detail, database)
@@ -184,6 +193,33 @@ def _add_failure(page: Page, database: DatabaseReport) -> None:
         page.paragraph(failed.error, indent=2, label=str(failed.migration))
     if error and error.hint:
         page.paragraph(error.hint, indent=2, label="hint")
+
+
+def resume_rows(planned: ResumePlanned) -> tuple[tuple[str, str], ...]:
+    """What a resume would do with an alias, as (label, text); also for Markdown."""
+    where = f", in {planned.stopped_in}" if planned.stopped_in else ""
+    rows = [
+        ("stands", f"{planned.state}, {planned.status}{where}"),
+        ("resume", RESUME_WORDS[planned.action]),
+        ("", "" if planned.error_type else planned.reason),  # an error is said above
+        ("done", _names(planned.done)),
+        ("reconciled", _names(planned.reconciled)),
+        ("again", _names(planned.retried)),
+        ("in doubt", ", ".join(planned.in_doubt)),
+        ("pending", _names(key for key in planned.pending if key not in planned.retried)),
+    ]
+    return tuple((label, text) for label, text in rows if text)
+
+
+def _names(migrations: Iterable[MigrationKey]) -> str:
+    return ", ".join(str(migration) for migration in migrations)
+
+
+def _add_resume(page: Page, database: DatabaseReport) -> None:
+    if database.resume is None:
+        return
+    for label, text in resume_rows(database.resume):
+        page.paragraph(text, indent=2, label=label, hang=len("reconciled") + 2)
 
 
 def _add_incidents(page: Page, incidents: Sequence[Incident]) -> None:
@@ -319,10 +355,17 @@ def _add_pending(page: Page, report: Report, database: DatabaseReport) -> None:
                 page.paragraph(f"{description} (its effect cannot be shown)", indent=7)
             if not step.sql and not step.opaque:
                 page.line(("no SQL", "dim"), indent=7)
-    elif database.pending and (report.goal == "scanned" or not database.clean):
+    elif lists_pending(report, database):
         page.blank()
         names = ", ".join(str(migration) for migration in database.pending)
         page.paragraph(names, indent=2, label="pending")
+
+
+def lists_pending(report: Report, database: DatabaseReport) -> bool:
+    """Whether what is pending is listed by name: where it is news, and nothing else says it."""
+    if not database.pending or database.resume:
+        return False
+    return report.goal == "scanned" or not database.clean
 
 
 def _without_rules(sql: str) -> str:

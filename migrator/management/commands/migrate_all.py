@@ -74,7 +74,9 @@ class Command(BaseCommand):
             run_syncdb=options["run_syncdb"],
             fail_on_pending=options["fail_on_pending"],
             accept_changed_migrations=options["accept_changed_migrations"],
+            wait_lock=options["wait_lock"],
             assume_applied=tuple(options["assume_applied"]),
+            assume_not_applied=tuple(options["assume_not_applied"]),
         )
         resume = options["resume"]
         run_and_exit(
