@@ -7,13 +7,16 @@ database an alias is. `run` is the phase itself.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from django.db import connections, router
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from migrator.backends import backend_for
 from migrator.conf import Settings
 from migrator.core.events import GuardPassed, Warned
 from migrator.exceptions import (
+    ConfigurationError,
     DatabaseReadOnly,
     DatabaseUnreachable,
     LockHeld,
@@ -22,10 +25,12 @@ from migrator.exceptions import (
     PoolerInBetween,
 )
 from migrator.phases.context import Context, SkipTarget, Survey
-from migrator.scanner import owns_anything
+from migrator.scanner import owns_anything, routed_models
 from migrator.sources import check_conflicts, load_graph
 
 WAIT = "Wait for it to end (--wait-lock SECONDS does)."
+
+NO_ENGINE = "django.db.backends.dummy"
 
 
 def survey_alias(alias: str, settings: Settings) -> Survey:
@@ -36,6 +41,8 @@ def survey_alias(alias: str, settings: Settings) -> Survey:
         settings: For the time limit.
     """
     connection = connections[alias]
+    if connection.settings_dict["ENGINE"] == NO_ENGINE:
+        return _without_engine(alias, connection)
     try:
         backend = backend_for(connection.vendor)
     except MigratorError as error:
@@ -51,33 +58,73 @@ def survey_alias(alias: str, settings: Settings) -> Survey:
     return Survey(alias, connection, backend, server, identity)
 
 
+def _without_engine(alias: str, connection: BaseDatabaseWrapper) -> Survey:
+    """`"default": {}` is Django's way to have no default; an alias that owns models needs one."""
+    try:
+        owned = [model._meta.label for model in routed_models(connection)]
+    except MigratorError as error:
+        return Survey(alias, connection, error=error)
+    if not owned and not connection.settings_dict["NAME"]:
+        return Survey(alias, connection, skip="it has no ENGINE, and no app is routed to it")
+    error = ConfigurationError(
+        f"DATABASES[{alias!r}] has no ENGINE"
+        + (f", and the routers put {_some(owned)} there." if owned else "."),
+        hint="Give it an ENGINE, or route those models to another alias.",
+    )
+    return Survey(alias, connection, error=error)
+
+
 def mark_duplicates(surveys: Iterable[Survey]) -> tuple[Survey, ...]:
     """Mark aliases that an earlier alias already covers, as skipped.
+
+    One that owns models which the earlier alias does not own is not covered: both share one
+    history, so what is recorded for the one would be missing for the other. Both are refused.
 
     Args:
         surveys: In the order of the run.
     """
-    seen: dict[str, str] = {}
-    marked = []
+    marked: dict[str, Survey] = {}
+    first: dict[str, str] = {}
     for survey in surveys:
-        first = seen.setdefault(survey.identity, survey.alias) if survey.identity else survey.alias
-        if first != survey.alias:
-            mirror = (survey.connection.settings_dict.get("TEST") or {}).get("MIRROR")
-            reason = (
-                f"an active test mirror of {first}"
-                if mirror
-                else f"another name of the database that {first} covers"
+        marked[survey.alias] = survey
+        earlier = first.setdefault(survey.identity, survey.alias)
+        if not survey.identity or earlier == survey.alias:
+            continue
+        covering = marked[earlier]
+        if _mirrored(survey):
+            marked[survey.alias] = replace(survey, skip=f"an active test mirror of {earlier}")
+        elif apart := _owned_apart(survey, covering):
+            error = MirrorLeak(
+                f"{earlier} and {survey.alias} are one database, and the routers put "
+                f"{_some(apart)} on {survey.alias} alone: its tables would never be made.",
+                hint=f"Give {survey.alias} a database of its own, or route those models to "
+                f"{earlier} as well.",
             )
-            survey = Survey(
-                survey.alias,
-                survey.connection,
-                survey.backend,
-                survey.server,
-                survey.identity,
-                skip=reason,
+            marked[survey.alias] = replace(survey, error=error)
+            marked[earlier] = replace(covering, error=covering.error or error)
+        else:
+            marked[survey.alias] = replace(
+                survey, skip=f"another name of the database that {earlier} covers"
             )
-        marked.append(survey)
-    return tuple(marked)
+    return tuple(marked.values())
+
+
+def _mirrored(survey: Survey) -> str | None:
+    return (survey.connection.settings_dict.get("TEST") or {}).get("MIRROR")
+
+
+def _owned_apart(survey: Survey, covering: Survey) -> list[str]:
+    """Models that belong on an alias and not on the other name of its database."""
+    try:
+        covered = set(routed_models(covering.connection))
+        owned = routed_models(survey.connection)
+    except MigratorError:  # a broken migration module or router: each alias's guards say which
+        return []
+    return [model._meta.label for model in owned if model not in covered]
+
+
+def _some(labels: list[str]) -> str:
+    return ", ".join(labels[:3]) + (f" and {len(labels) - 3} more" if labels[3:] else "")
 
 
 def run(context: Context) -> None:
@@ -134,7 +181,7 @@ def _writable(context: Context) -> None:
 
 def _mirror_isolated(context: Context) -> None:
     """Outside of tests a mirror is a replica, and no router may send writes to it."""
-    mirror = (context.connection.settings_dict.get("TEST") or {}).get("MIRROR")
+    mirror = _mirrored(context.survey)
     if not mirror:
         context.emit(GuardPassed(context.alias, "test_mirror_isolation"))
         return
@@ -146,10 +193,9 @@ def _mirror_isolated(context: Context) -> None:
         if model._meta.managed and router.db_for_write(model) == context.alias
     ]
     if leaks:
-        shown = ", ".join(leaks[:3]) + (f" and {len(leaks) - 3} more" if leaks[3:] else "")
         raise MirrorLeak(
             f"{context.alias} is declared a mirror of {mirror} (TEST.MIRROR), and a router sends "
-            f"writes of {shown} to it.",
+            f"writes of {_some(leaks)} to it.",
             hint="Route those writes to the primary, or remove TEST.MIRROR.",
         )
     context.emit(GuardPassed(context.alias, "test_mirror_isolation"))
