@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import FrameType
@@ -56,7 +56,7 @@ from migrator.resumption import (
     refuse_unknown_aliases,
 )
 from migrator.runner import AliasResult, AliasRunner
-from migrator.sources import load_file_digests
+from migrator.sources import load_disk, load_file_digests
 from migrator.waiting import Patience
 
 RETRIED = (MigrationFailed, VerificationFailed)
@@ -110,6 +110,7 @@ class Fleet:
             MigratorError, JournalError: Nothing was begun, or the journal failed.
         """
         aliases = plan_order(self._options.databases)
+        load_disk.cache_clear()  # a program may have written migrations since its last run
         with self._journal() as journal, interruptible():
             written = self._write_migrations()
             surveys = mark_duplicates(self._survey(alias) for alias in aliases)
@@ -127,6 +128,7 @@ class Fleet:
         """
         if self._options.dry_run:
             return self._preview_resume(prefix)
+        load_disk.cache_clear()
         with self._journal() as journal, interruptible():
             run = self._find(journal, prefix)
             if run is None:
@@ -298,7 +300,7 @@ class Fleet:
             return runner.run()
         finally:
             self._epochs[survey.alias] = runner.epoch
-            survey.connection.close()
+            close_all([survey])
 
     def _exit_code(self) -> ExitCode:
         codes = [result.exit_code for result in self._results.values()]
@@ -308,17 +310,24 @@ class Fleet:
 
     def _close(self, journal: Journal, run: Run, status: RunStatus, code: ExitCode) -> None:
         """Close the run, unless another process has taken one of its targets over since."""
-        taken_over = any(
+        try:
+            if not self._taken_over(journal, run):
+                journal.close_run(run.id, status)
+        except JournalError as error:
+            self._emit(
+                RunNotice(f"The journal still holds this run as open: {error.message}", error.hint)
+            )
+            if code is ExitCode.CLEAN:  # no run is clean that the journal calls incomplete
+                status, code = RunStatus.FAILED, ExitCode.FAILED
+        self._emit(RunClosed(run.id, status.value, int(code), _now()))
+
+    def _taken_over(self, journal: Journal, run: Run) -> bool:
+        claimed = any(
             target.epoch > self._epochs.get(target.alias, target.epoch)
             for target in journal.targets(run.id)
-        ) or (
-            self._resuming
-            and any(isinstance(result.error, LockHeld) for result in self._results.values())
         )
-        if not taken_over:
-            with suppress(JournalError):  # left open, the journal itself says it is incomplete
-                journal.close_run(run.id, status)
-        self._emit(RunClosed(run.id, status.value, int(code), _now()))
+        held = any(isinstance(result.error, LockHeld) for result in self._results.values())
+        return claimed or (self._resuming and held)
 
     def _emit(self, event: Event) -> None:
         self._builder.add(event)

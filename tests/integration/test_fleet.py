@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.conf import settings
+from django.contrib.auth.models import Group
+from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.signals import post_migrate, pre_migrate
 from django.test import override_settings
 
-from journal import MemoryJournal
+from journal import JournalUnreachable, MemoryJournal, Run, RunStatus
 from migrator.conf import Settings
 from migrator.core.options import MigratorOptions
 from migrator.exceptions import ExitCode
@@ -170,3 +172,37 @@ def test_the_backend_prepares_the_database(
     assert prepared == []
     run(connection.alias)
     assert prepared == [connection.alias]
+
+
+# -- called by programs -----------------------------------------------------------------
+
+
+def test_a_check_leaves_the_transaction_of_its_caller_alone(
+    run: Callable[..., Report], register_alias: Register, sqlite: SQLiteServer
+) -> None:
+    """As within Django's TestCase, which holds every alias in a transaction."""
+    connection = register_alias(sqlite.create_database().settings())
+    assert run(connection.alias).all_clean
+    with transaction.atomic(using=connection.alias):
+        Group.objects.using(connection.alias).create(name="kept")
+        assert run(connection.alias, check=True).all_clean
+        assert Group.objects.using(connection.alias).count() == 1
+    assert Group.objects.using(connection.alias).count() == 1
+
+
+class Unclosable(MemoryJournal):
+    """A journal that is full when the run is to be closed."""
+
+    def close_run(self, run_id: str, status: RunStatus) -> Run:
+        raise JournalUnreachable("The journal cannot be written: no space left.")
+
+
+def test_a_run_that_the_journal_cannot_close_is_not_clean(
+    run: Callable[..., Report], register_alias: Register, sqlite: SQLiteServer
+) -> None:
+    """`migrator journal check` would call it incomplete."""
+    connection = register_alias(sqlite.create_database().settings())
+    report = run(connection.alias, journal=Unclosable())
+    assert report.exit_code == ExitCode.FAILED
+    assert not report.all_clean
+    assert "no space left" in report.notices[0].message
