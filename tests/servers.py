@@ -12,6 +12,7 @@ import re
 import shutil
 import sqlite3
 import subprocess
+import sys
 import tempfile
 import uuid
 from abc import ABC, abstractmethod
@@ -28,6 +29,24 @@ import pymysql
 POSTGRES_URL = "MIGRATOR_TEST_POSTGRES_URL"
 MYSQL_URL = "MIGRATOR_TEST_MYSQL_URL"
 REQUIRE_SERVERS = "MIGRATOR_TEST_REQUIRE_SERVERS"
+
+# Waits for the end of whoever started the server, however it ends (a killed test session
+# cleans nothing up), then stops the server if it is still there and removes its directory.
+_WARDEN = """
+import os, pathlib, shutil, signal, sys, time
+sys.stdin.read()
+directory = pathlib.Path(sys.argv[1])
+pidfile = directory / "data" / "postmaster.pid"
+try:
+    os.kill(int(pidfile.read_text().split()[0]), signal.SIGQUIT)
+except (OSError, ValueError, IndexError):
+    pass
+else:
+    deadline = time.monotonic() + 10
+    while pidfile.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+shutil.rmtree(directory, ignore_errors=True)
+"""
 
 # What differs between two dumps of the same schema: the versions of server and tool, and
 # the random token with which pg_dump (since the releases of August 2025) fences psql.
@@ -339,6 +358,11 @@ def embedded_postgres(*, durable: bool = False) -> Iterator[PostgresServer]:
     pgserver = _pgserver()
     # Short, and not below pytest's directory: a socket's path may have at most 107 bytes.
     directory = Path(tempfile.mkdtemp(prefix="migrator-pg-"))
+    warden = subprocess.Popen(
+        [sys.executable, "-c", _WARDEN, str(directory)],
+        stdin=subprocess.PIPE,
+        start_new_session=True,
+    )
     handle = pgserver.get_server(directory / "data", cleanup_mode="stop")
     try:
         address = Address.parse(handle.get_uri(), port=5432, maintenance="postgres")
@@ -351,7 +375,7 @@ def embedded_postgres(*, durable: bool = False) -> Iterator[PostgresServer]:
         yield server
     finally:
         handle.cleanup()
-        shutil.rmtree(directory, ignore_errors=True)
+        warden.communicate()  # closes its pipe; it finds no server, and removes the directory
 
 
 def embedded_binaries() -> Path:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from collections.abc import Callable
+from pathlib import Path
 
 import psutil
 import pytest
@@ -100,6 +104,31 @@ def test_the_embedded_server_leaves_no_process_behind() -> None:
         directory = server.address.host.removesuffix("/data")
         assert _processes(directory)
     assert not _processes(directory)
+
+
+def test_the_embedded_server_does_not_outlive_a_killed_session() -> None:
+    script = """
+from tests import servers
+with servers.embedded_postgres() as server:
+    print(server.address.host, flush=True)
+    input()
+"""
+    session = subprocess.Popen(
+        [sys.executable, "-c", script],
+        cwd=Path(__file__).parents[2],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert session.stdout
+    directory = Path(session.stdout.readline().strip()).parent
+    assert _processes(str(directory))
+    kill(session)
+    deadline = time.monotonic() + 20
+    while (_processes(str(directory)) or directory.exists()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not _processes(str(directory))
+    assert not directory.exists()
 
 
 def _processes(directory: str) -> list[psutil.Process]:
