@@ -1,0 +1,20 @@
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("bank", "0003_interest")]
+    operations = [
+        migrations.CreateModel(
+            "Card",
+            [
+                (
+                    "id",
+                    models.BigAutoField(
+                        primary_key=True, serialize=False, verbose_name="ID", auto_created=True
+                    ),
+                ),
+                ("number", models.CharField(max_length=16)),
+                ("account", models.ForeignKey("bank.Account", models.CASCADE)),
+            ],
+        )
+    ]

@@ -1,0 +1,206 @@
+"""One world's experiments, in a process of its own: JSON lines on standard output.
+
+Django has one configuration for a process, and what dies must have been forked off a process
+that has no connection and no thread.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tests.sweep.kinds import Experiment, Lines, plan
+from tests.sweep.places import Place, differences, make_place
+from tests.sweep.process import Forks
+from tests.sweep.verdicts import Finding, Verdict
+from tests.sweep.world import START, Journal, World, use_environment
+
+PROJECT = Path(__file__).parent / "project"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a share of the experiments."""
+    options = _parser().parse_args(arguments)
+    memory = Path("/dev/shm")  # what is killed is a process, not the machine
+    base = memory if memory.is_dir() and os.access(memory, os.W_OK) else None
+    directory = Path(tempfile.mkdtemp(prefix="sweep-", dir=base))
+    aliases = options.aliases.split(",")
+    places: dict[str, Place] = {}
+    journal_place: Place | None = None
+    try:
+        for alias in aliases:
+            places[alias] = make_place(options.vendor, directory, options.server, alias)
+        if options.journal == "postgresql":
+            journal_place = make_place("postgresql", directory, options.server, "journal")
+        journal = _journal(directory, journal_place)
+        project = directory / "project"
+        shutil.copytree(PROJECT, project, ignore=shutil.ignore_patterns("__pycache__"))
+        sys.path.insert(0, str(project))
+        os.chdir(project)
+        use_environment(places, journal)
+        import django
+
+        django.setup()
+        world = World(options.vendor, places, journal, Forks(directory), directory)
+        if options.data_directory:
+            world.restart = _restarting(options.binaries, options.data_directory)
+        _run(world, options)
+    finally:
+        for place in (*places.values(), *((journal_place,) if journal_place else ())):
+            with contextlib.suppress(Exception):
+                place.drop()
+        os.chdir("/")
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--vendor", required=True)
+    parser.add_argument("--server", default="")
+    parser.add_argument("--aliases", default="default")
+    parser.add_argument("--journal", default="sqlite")
+    parser.add_argument("--data-directory", default="")
+    parser.add_argument("--binaries", default="")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--share", default="0/1")
+    parser.add_argument("--thin", type=int, default=1)
+    parser.add_argument("--thin-light", type=int, default=1)
+    parser.add_argument("--kinds", default="")
+    parser.add_argument("--only", default="")
+    return parser
+
+
+def _journal(directory: Path, place: Place | None) -> Journal:
+    if place is not None:
+        entry = place.settings()
+        login = entry["USER"] + (f":{entry['PASSWORD']}" if entry["PASSWORD"] else "")
+        url = f"postgresql://{login}@/{entry['NAME']}?host={entry['HOST']}&port={entry['PORT']}"
+        return Journal(url, place=place)
+    path = directory / "journal.sqlite3"
+    return Journal(f"sqlite:///{path}", path)
+
+
+def _restarting(binaries: str, data: str) -> Callable[[], None]:
+    def restart() -> None:
+        subprocess.run(
+            [
+                f"{binaries}/pg_ctl",
+                "restart",
+                "-w",
+                "-D",
+                data,
+                "-m",
+                "immediate",
+                "-l",
+                "/dev/null",
+            ],
+            check=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=60,
+        )
+
+    return restart
+
+
+def _run(world: World, options: argparse.Namespace) -> None:
+    lines = measure(world)
+    experiments = plan(world, lines, options.seed)
+    chosen = choose(experiments, options)
+    say(
+        event="planned",
+        boundaries={"ours": len(lines.ours), "stock": len(lines.stock)},
+        planned=len(experiments),
+        chosen=len(chosen),
+    )
+    for experiment in chosen:
+        began = time.monotonic()
+        try:
+            finding = experiment.run(world)
+        except Exception:
+            finding = Finding(Verdict.UNSOUND, traceback.format_exc())
+        say(
+            event="point",
+            kind=experiment.kind,
+            name=experiment.name,
+            stock=experiment.stock,
+            verdict=finding.verdict,
+            detail=finding.detail,
+            decisions=finding.decisions,
+            seconds=round(time.monotonic() - began, 3),
+        )
+
+
+def say(**fields: object) -> None:
+    """One JSON line."""
+    print(json.dumps(fields), flush=True)
+
+
+def choose(experiments: Sequence[Experiment], options: argparse.Namespace) -> list[Experiment]:
+    """This share of the experiments, thinned: every n-th of each kind."""
+    kinds = set(filter(None, options.kinds.split(",")))
+    share, shares = map(int, options.share.split("/"))
+    counts: dict[tuple[str, bool, int], int] = {}
+    chosen = []
+    for experiment in experiments:
+        if kinds and experiment.kind not in kinds:
+            continue
+        if options.only:
+            if experiment.name == options.only:
+                chosen.append(experiment)
+            continue
+        key = experiment.kind, experiment.stock, experiment.weight
+        number = counts[key] = counts.get(key, -1) + 1
+        thin = options.thin if experiment.weight > 1 else options.thin * options.thin_light
+        if number % thin == thin // 2 if thin > 1 else True:
+            chosen.append(experiment)
+    return chosen[share::shares]
+
+
+def measure(world: World) -> Lines:
+    """Run without an interruption: what is crossed, and what is expected in the end."""
+    world.reset(first_run=True)
+    world.forks.warm_up(*START)
+    world.reset()
+    _succeed(stock := world.run_stock())
+    world.expected_stock = world.pictures()
+    world.reset(first_run=True)
+    _succeed(first := world.run())
+    world.reset()
+    began = time.monotonic()
+    _succeed(ours := world.run())
+    seconds = time.monotonic() - began
+    world.expected = world.pictures()
+    for alias, picture in world.expected.items():
+        extra, missing = differences(world.expected_stock[alias], picture)
+        if extra or missing:
+            raise RuntimeError(f"ours differs from stock Django's on {alias}: {extra}, {missing}")
+    if faults := world.faults_of_journal():
+        raise RuntimeError(f"the journal of an uninterrupted run: {faults}")
+    middle = len(ours.labels) // 2
+    world.reset()
+    world.run(strike_at=middle)
+    world.wait_until_alone()
+    _succeed(resumed := world.run("--resume"))
+    return Lines(first.labels, ours.labels, stock.labels, resumed.labels, middle, seconds)
+
+
+def _succeed(ended: object) -> None:
+    code, output = getattr(ended, "code", 1), getattr(ended, "output", "")
+    if code:
+        raise RuntimeError(f"exit {code} without any interruption:\n{output}")
+
+
+if __name__ == "__main__":
+    main()
