@@ -25,6 +25,8 @@ class Settings:
         connect_timeout: Seconds to wait for a database that does not answer.
         base_dir: Root of the project: apps below it are the project's own.
         wait_lock: Seconds to wait for another run on the same database; 0: not at all.
+        scratch: Of an alias, what replaces keys of its DATABASES entry when a scratch database
+            is made for it (`--deep`).
         stop_on_failure: Whether the first alias that fails keeps the others from starting.
         routing_rules: `settings.DATABASE_ROUTING_RULES`: app label → alias.
     """
@@ -35,6 +37,7 @@ class Settings:
     connect_timeout: float = 10.0
     wait_lock: float = 0.0
     stop_on_failure: bool = False
+    scratch: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     routing_rules: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -44,6 +47,7 @@ _KEYS: dict[str, type | tuple[type, ...]] = {
     "CONNECT_TIMEOUT": (int, float),
     "WAIT_LOCK": (int, float),
     "STOP_ON_FAILURE": bool,
+    "SCRATCH": dict,
 }
 
 
@@ -92,8 +96,24 @@ def load_settings() -> Settings:
         connect_timeout=float(raw.get("CONNECT_TIMEOUT", 10.0)),
         wait_lock=float(raw.get("WAIT_LOCK", 0.0)),
         stop_on_failure=raw.get("STOP_ON_FAILURE", False),
+        scratch=_scratch(raw.get("SCRATCH", {}), getattr(settings, "DATABASES", {})),
         routing_rules=dict(rules),
     )
+
+
+def _scratch(raw: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    for alias, entry in raw.items():
+        if alias not in known:
+            raise ConfigurationError(
+                f"settings.MIGRATOR['SCRATCH'] has the alias {alias!r}, which DATABASES has not.",
+                hint="Known: " + ", ".join(map(str, known)) + ".",
+            )
+        if not isinstance(entry, Mapping):
+            raise ConfigurationError(
+                f"settings.MIGRATOR['SCRATCH'][{alias!r}] is {type(entry).__name__}.",
+                hint="Write keys of a DATABASES entry: {'HOST': …}, {'TEMPLATE': …}.",
+            )
+    return dict(raw)
 
 
 def _base_dir(settings: Any) -> Path:

@@ -101,6 +101,28 @@ class InspectionError(MigratorError):
     """The catalog of the database could not be read."""
 
 
+class ScratchRefused(MigratorError):
+    """A scratch database for a replay cannot be made."""
+
+    default_hint = (
+        "Let the role create databases (PostgreSQL: ALTER ROLE … CREATEDB), name another server "
+        'in MIGRATOR["SCRATCH"], or check with --expected and a snapshot that CI has made.'
+    )
+
+
+class ReplayFailed(MigratorError):
+    """The recorded migrations do not run from zero."""
+
+    default_hint = (
+        "Check without --deep, or give the replay what its migrations find elsewhere: "
+        'MIGRATOR["SCRATCH"] takes another server or a TEMPLATE.'
+    )
+
+
+class ExpectedRefused(MigratorError):
+    """The expected snapshot does not fit this database."""
+
+
 class DriftFound(MigratorError):
     """The schema and the recorded history disagree."""
 

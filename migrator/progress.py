@@ -115,6 +115,12 @@ class MigratorLogger:
                 idle = trigger == "repair" and event.alias not in self._repaired
                 word = "nothing to repair" if idle else dest
                 return [] if silent else [f"{word}  {spell_seconds(seconds)}"]
+            case ev.ReplayStarted(_, _, total):
+                return [f"replaying {spell_count(total, 'recorded migration')} …"]
+            case ev.ReplayFinished(_, seconds, cached):
+                return [
+                    "replay: from the journal" if cached else f"replayed  {spell_seconds(seconds)}"
+                ]
             case ev.RepairPlanned(_, actions, notes):
                 planned = f"repair planned: {spell_count(len(actions), 'step')}"
                 return [planned, *(f"note: {note}" for note in notes)]
@@ -165,6 +171,8 @@ class MigratorLogger:
                 return [f"guard {guard} passed" + (f": {detail}" if detail else "")]
             case ev.ResumePlanned(_, _, _, _, action):
                 return [f"resume: {action}"]
+            case ev.ReplayStep(_, migration, position, total):
+                return [f"  {position}/{total} {migration} …"]
             case ev.PlanMade(_, steps):
                 return [f"plan: {spell_count(len(steps), 'migration')}"]
             case ev.MigrationStarted(_, migration):

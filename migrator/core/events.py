@@ -130,6 +130,34 @@ class ScanFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplayStarted:
+    """The recorded migrations are about to run in a scratch database (`--deep`)."""
+
+    alias: str
+    scratch: str
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayStep:
+    """A recorded migration is about to run in the scratch database."""
+
+    alias: str
+    migration: MigrationKey
+    position: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayFinished:
+    """What the recorded migrations make is known. `cached`: from an earlier replay."""
+
+    alias: str
+    seconds: float
+    cached: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedStep:
     """One pending migration of a plan, with its SQL where it can be shown."""
 
@@ -296,6 +324,9 @@ Event: TypeAlias = (
     | LockAwaited
     | GuardPassed
     | ScanFinished
+    | ReplayStarted
+    | ReplayStep
+    | ReplayFinished
     | PlanMade
     | ResumePlanned
     | RepairPlanned

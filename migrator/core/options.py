@@ -25,6 +25,8 @@ class MigratorOptions:
         fake_initial: As Django's `migrate --fake-initial`.
         run_syncdb: As Django's `migrate --run-syncdb`.
         fail_on_pending: With `check`: pending migrations also fail.
+        deep: Hold the schema against a replay of the recorded migrations as well.
+        expected: File of `migrator schema snapshot` to hold the schema against; None for none.
         accept_changed_migrations: Resume although migration files changed since the run began.
         wait_lock: Seconds to wait for another run on the same database; None: as the setting
             WAIT_LOCK says.
@@ -45,6 +47,8 @@ class MigratorOptions:
     fake_initial: bool = False
     run_syncdb: bool = False
     fail_on_pending: bool = False
+    deep: bool = False
+    expected: str | None = None
     accept_changed_migrations: bool = False
     wait_lock: float | None = None
     assume_applied: tuple[str, ...] = ()

@@ -162,6 +162,8 @@ def refuse_contradictions(options: dict[str, Any]) -> None:
         raise UsageError(f"{' and '.join(chosen)} exclude one another.", hint="Use one of them.")
     if options.get("check") and options.get("repair"):
         raise UsageError("--check changes nothing, so it cannot --repair.", hint="Use one of them.")
+    if options.get("expected") and not (options.get("check") or options.get("dry_run")):
+        raise UsageError("--expected goes with --check.", hint="Add --check.")
     if options.get("fail_on_pending") and not options.get("check"):
         raise UsageError("--fail-on-pending goes with --check.", hint="Add --check.")
     if options.get("resume") is not None and options.get("databases"):

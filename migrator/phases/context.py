@@ -9,16 +9,18 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from migrator.backends import Backend, Lock, Server
 from migrator.conf import Settings
-from migrator.core.events import Emit
+from migrator.core.events import Emit, ReplayFinished
+from migrator.core.incidents import Evidence
 from migrator.core.options import MigratorOptions
+from migrator.core.reference import Held
 from migrator.exceptions import MigratorError
 from migrator.prompts import Prompter
+from migrator.replay import Replay, replay_digest
 from migrator.waiting import Patience
 
 if TYPE_CHECKING:
-    from migrator.core.reference import Held
     from migrator.ledger import Ledger
-    from migrator.scanner import ScanResult
+    from migrator.scanner import ReplayRequest, ScanResult
 
 
 class SkipTarget(Exception):
@@ -84,6 +86,29 @@ class Context:
     def patience(self) -> Patience:
         """How long somebody else at work is waited for."""
         return Patience.of(self.alias, self.options, self.settings, self.emit)
+
+    def replay(self, request: ReplayRequest) -> Held:
+        """What the recorded migrations make, from the journal where it has been made before."""
+        overrides = self.settings.scratch.get(self.alias, {})
+        digest = replay_digest(
+            None,
+            rows=request.rows,
+            recorded=request.recorded,
+            expected=request.expected,
+            server=str(self.survey.server),
+            overrides=overrides,
+        )
+        record = self.ledger.cached_replay(self.survey.identity, digest)
+        if record is not None:
+            self.emit(ReplayFinished(self.alias, 0.0, cached=True))
+        else:
+            replay = Replay(self.connection, self.ledger.run_id, overrides, self.emit)
+            record = replay.run(request.rows, request.recorded, request.expected)
+            self.ledger.save_replay(self.survey.identity, digest, record)
+        origin = "not what the recorded migrations make in a scratch database"
+        held = Held(record, Evidence.REPLAY, origin)
+        self.held = (*self.held, held)
+        return held
 
     @property
     def read_only(self) -> bool:

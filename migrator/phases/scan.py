@@ -31,6 +31,7 @@ def run(context: Context) -> None:
             phase="scan",
             emit=context.emit,
             held=context.held,
+            replay=context.replay if context.options.deep else None,
             in_doubt=in_doubt(context.ledger.entries("migration")),
             labels=context.options.apps,
         )

@@ -400,6 +400,8 @@ class ReportBuilder:
             case ev.AliasFinished(_, state, seconds):
                 draft.finished = draft.state = state
                 draft.seconds = seconds
+            case ev.ReplayStarted() | ev.ReplayStep() | ev.ReplayFinished():
+                pass  # how evidence was come by is for the display
             case ev.GuardPassed() | ev.MigratingStarted() | ev.MigrationStarted():
                 pass
             case ev.OperationApplied() | ev.LockAwaited():
@@ -416,6 +418,9 @@ _AliasEvent = (
     | ev.LockAwaited
     | ev.GuardPassed
     | ev.ScanFinished
+    | ev.ReplayStarted
+    | ev.ReplayStep
+    | ev.ReplayFinished
     | ev.PlanMade
     | ev.ResumePlanned
     | ev.RepairPlanned

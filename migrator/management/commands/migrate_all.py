@@ -50,6 +50,16 @@ class Command(BaseCommand):
             help="With --check: pending migrations also exit 1.",
         )
         parser.add_argument(
+            "--deep",
+            action="store_true",
+            help="Replay the recorded migrations into a scratch database and compare with it.",
+        )
+        parser.add_argument(
+            "--expected",
+            metavar="FILE",
+            help="With --check: compare with a file of `migrator schema snapshot`.",
+        )
+        parser.add_argument(
             "--accept-changed-migrations",
             action="store_true",
             help="With --resume: continue although migration files changed.",
@@ -73,6 +83,8 @@ class Command(BaseCommand):
             fake_initial=options["fake_initial"],
             run_syncdb=options["run_syncdb"],
             fail_on_pending=options["fail_on_pending"],
+            deep=options["deep"],
+            expected=options["expected"],
             accept_changed_migrations=options["accept_changed_migrations"],
             wait_lock=options["wait_lock"],
             assume_applied=tuple(options["assume_applied"]),
