@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import re
 import sys
 import sysconfig
 from collections.abc import Iterator
@@ -30,6 +31,9 @@ from migrator.exceptions import (
 )
 from migrator.sources import check_conflicts, load_disk, load_graph
 
+# "blog.Post.title: (fields.E120) …", "?: (urls.W005) …"
+_CHECK = re.compile(r"\S+: \(\S+\) ")
+
 
 def write_migrations(options: MigratorOptions, settings: Settings) -> tuple[str, ...]:
     """Do what `MAKEMIGRATIONS` says about model changes.
@@ -43,7 +47,8 @@ def write_migrations(options: MigratorOptions, settings: Settings) -> tuple[str,
 
     Raises:
         PendingModelChanges: There are changes, and the setting says "check".
-        DecisionNeeded: Writing them would need an answer (a default for a new column).
+        DecisionNeeded: Writing them would need an answer (a default for a new column), and
+            nobody can be asked.
         MigratorError: The system checks or makemigrations failed.
     """
     if options.skip_makemigrations or settings.makemigrations == "skip":
@@ -52,12 +57,12 @@ def write_migrations(options: MigratorOptions, settings: Settings) -> tuple[str,
     if not labels:
         return ()
     _run_checks()
-    pending = _call(labels, check=True, interactive=False)
-    if pending is None:
+    changes = _find_changes(labels, settings, asking=options.interactive)
+    if not changes:
         return ()
     if settings.makemigrations == "check":
         raise PendingModelChanges(
-            f"Models have changes that no migration holds: {pending}.",
+            f"Models have changes that no migration holds: {changes}.",
             hint="Run manage.py makemigrations, or go on without with --skip-makemigrations.",
         )
     before = _migration_files(labels)
@@ -66,6 +71,21 @@ def write_migrations(options: MigratorOptions, settings: Settings) -> tuple[str,
     load_disk.cache_clear()
     written = sorted(_migration_files(labels) - before)
     return tuple(_relative(path, settings.base_dir) for path in written)
+
+
+def _find_changes(labels: tuple[str, ...], settings: Settings, *, asking: bool) -> str:
+    """What makemigrations would write, readable; "" for nothing.
+
+    Raises:
+        DecisionNeeded: It cannot say without an answer that nobody gives. Where the changes are
+            only to be refused, or somebody is there to answer, that they exist is enough.
+    """
+    try:
+        return _call(labels, check=True, interactive=False) or ""
+    except DecisionNeeded as error:
+        if asking or settings.makemigrations == "check":
+            return error.message.rstrip(".")
+        raise
 
 
 def own_labels(base_dir: Path) -> tuple[str, ...]:
@@ -104,11 +124,25 @@ def _run_checks() -> None:
     try:
         call_command("check", verbosity=0, stdout=io.StringIO(), stderr=io.StringIO())
     except SystemCheckError as error:
-        first = next((line for line in str(error).splitlines() if line.startswith("?:")), "")
+        found = [line for line in str(error).splitlines() if _CHECK.match(line)]
+        more = f" (and {len(found) - 1} more)" if found[1:] else ""
         raise MigratorError(
-            f"The system checks of the project failed. {first}".strip(),
+            f"The system checks of the project failed: {found[0]}{more}"
+            if found
+            else "The system checks of the project failed.",
             hint="Run manage.py check.",
         ) from error
+    except Exception as error:
+        raise _broken("check", error) from error
+
+
+def _broken(command: str, error: Exception) -> MigratorError:
+    """A command, a check, a router or a model of the project raised something."""
+    first = str(error).partition("\n")[0]
+    return MigratorError(
+        f"manage.py {command} failed: {type(error).__name__}: {first}",
+        hint=f"Run manage.py {command} to see where, or use --skip-makemigrations.",
+    )
 
 
 def _call(labels: tuple[str, ...], *, check: bool, interactive: bool) -> str | None:
@@ -140,9 +174,11 @@ def _call(labels: tuple[str, ...], *, check: bool, interactive: bool) -> str | N
         ) from None
     except CommandError as error:
         raise HistoryInconsistent(
-            f"makemigrations failed: {str(error).splitlines()[0]}",
+            f"makemigrations failed: {str(error).partition(chr(10))[0]}",
             hint="Run manage.py makemigrations to see it all.",
         ) from error
+    except Exception as error:
+        raise _broken("makemigrations", error) from error
     return None
 
 
