@@ -5,6 +5,7 @@ Alembic is only imported when there is something to do: opening a journal stays 
 
 from __future__ import annotations
 
+import logging
 import threading
 from pathlib import Path
 
@@ -83,6 +84,9 @@ def upgrade(connection: Connection) -> None:
     lock_upgrade(connection)
     if current_revision(connection) == REVISIONS[-1]:
         return  # somebody else did it while we waited for the lock
+    if logging.getLogger("alembic").level == logging.NOTSET:
+        # It tells of its plugins and of each upgrade, in the log of whoever uses the journal.
+        logging.getLogger("alembic").setLevel(logging.WARNING)
     from alembic import command
     from alembic.config import Config
 

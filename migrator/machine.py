@@ -6,12 +6,15 @@ Facts about transitions 0.9.3 that shape this module (measured):
 - An exception in `after_state_change` propagates with the state already advanced: the machine
   is then worn out, and every further trigger is refused.
 - A trigger may answer False instead of raising: anything but True is an error here.
+- It logs each callback at INFO, which would end up in the logs of every project that keeps
+  its root logger there.
 - `to_<state>` shortcuts and a "*" source would open ways that the table does not have, so
   there are neither.
 """
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -20,6 +23,9 @@ from transitions import EventData, Machine, MachineError
 
 from migrator.core.lifecycle import TRANSITIONS, State, Trigger
 from migrator.exceptions import MigratorError
+
+if logging.getLogger("transitions").level == logging.NOTSET:  # the project has no wish of its own
+    logging.getLogger("transitions").setLevel(logging.WARNING)
 
 
 class TransitionRefused(MigratorError):

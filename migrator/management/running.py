@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from argparse import ArgumentParser, ArgumentTypeError
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
@@ -93,7 +94,7 @@ def run_and_exit(
 ) -> None:
     """Run, write the report, and leave with the right exit code.
 
-    While it runs, whatever migrations print goes to standard error when standard output is to
+    While it runs, whatever else is written goes to standard error when standard output is to
     hold a document.
 
     Args:
@@ -113,7 +114,7 @@ def run_and_exit(
     log = progress_for(stream, verbosity=options.verbosity, color=color)
     prompter = InteractivePrompter(pause=log.pause) if options.interactive else Prompter()
     migrator = Migrator(options, prompter=prompter, listeners=(log,))
-    quiet = contextlib.redirect_stdout(sys.stderr) if document else contextlib.nullcontext()
+    quiet = _only_a_document(stdout) if document else contextlib.nullcontext()
     try:
         with log, quiet:
             report = work(migrator)
@@ -190,6 +191,33 @@ def _open_output(output: str | None, stderr: TextIO) -> Path | None:
             stderr,
         )
     return path
+
+
+@contextlib.contextmanager
+def _only_a_document(stdout: Any) -> Iterator[None]:
+    """Send to standard error whatever migrations print meanwhile.
+
+    Where the report goes to the process's own standard output, its file descriptor too: log
+    handlers hold the stream itself, and the programs that a migration starts know no other.
+    """
+    with contextlib.redirect_stdout(sys.stderr):
+        if getattr(stdout, "_out", stdout) is not sys.__stdout__ or sys.__stdout__ is None:
+            yield
+            return
+        try:
+            sys.__stdout__.flush()
+            own, other = sys.__stdout__.fileno(), os.dup(sys.__stdout__.fileno())
+            os.dup2(2, own)
+        except (OSError, ValueError):  # closed, or no file at all
+            yield
+            return
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError, ValueError):
+                sys.__stdout__.flush()
+            os.dup2(other, own)
+            os.close(other)
 
 
 def _is_terminal(stream: Any) -> bool:

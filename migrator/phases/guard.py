@@ -66,12 +66,12 @@ def _without_engine(alias: str, connection: BaseDatabaseWrapper) -> Survey:
         return Survey(alias, connection, error=error)
     if not owned and not connection.settings_dict["NAME"]:
         return Survey(alias, connection, skip="it has no ENGINE, and no app is routed to it")
-    error = ConfigurationError(
+    missing = ConfigurationError(
         f"DATABASES[{alias!r}] has no ENGINE"
         + (f", and the routers put {_some(owned)} there." if owned else "."),
         hint="Give it an ENGINE, or route those models to another alias.",
     )
-    return Survey(alias, connection, error=error)
+    return Survey(alias, connection, error=missing)
 
 
 def mark_duplicates(surveys: Iterable[Survey]) -> tuple[Survey, ...]:
