@@ -68,6 +68,21 @@ def lay_reference(
     )
 
 
+def lost_since(
+    held: Held,
+    *,
+    recorded: Iterable[Effect],
+    pending: Iterable[Effect],
+    rows: Iterable[MigrationKey],
+) -> tuple[MigrationKey, ...]:
+    """What was recorded then and is not now, in plan order.
+
+    Args:
+        held, recorded, pending, rows: As for `lay_reference`.
+    """
+    return _lost(held.record, tuple(recorded), tuple(pending), frozenset(rows))
+
+
 def reversed_effect(effect: Effect) -> Effect:
     """A migration taken back: its operations backwards, each the other way round.
 
@@ -106,18 +121,26 @@ def _undone(
     rows: frozenset[MigrationKey],
 ) -> tuple[tuple[Effect, ...], bool]:
     """Migrations recorded then and no longer, in plan order; whether one is not known at all."""
+    lost = _lost(record, recorded, pending, rows)
+    undone = tuple(effect for effect in pending if effect.migration in lost)
+    return undone, len(undone) < len(lost)
+
+
+def _lost(
+    record: Record,
+    recorded: tuple[Effect, ...],
+    pending: tuple[Effect, ...],
+    rows: frozenset[MigrationKey],
+) -> tuple[MigrationKey, ...]:
     now = {effect.migration for effect in recorded} | rows
     now.update(key for effect in recorded for key in effect.replaces)
     waiting = {effect.migration: effect for effect in pending}
-    gone = [key for key in record.recorded if key not in now]
-    gone = [
+    return tuple(
         key
-        for key in gone
-        if not (key in waiting and waiting[key].replaces and now.issuperset(waiting[key].replaces))
-    ]
-    lost = frozenset(gone)
-    undone = tuple(effect for effect in pending if effect.migration in lost)
-    return undone, len(undone) < len(lost)
+        for key in record.recorded
+        if key not in now
+        and not (key in waiting and waiting[key].replaces and now.issuperset(waiting[key].replaces))
+    )
 
 
 def _touched(effects: Iterable[Effect]) -> frozenset[str]:

@@ -98,12 +98,14 @@ class Held:
         record: What was.
         evidence: What a difference from it is to be called.
         origin, run_id: See Reference.
+        binding: What is recorded in it has to be recorded in the database.
     """
 
     record: Record
     evidence: Evidence
     origin: str
     run_id: str = ""
+    binding: bool = False
 
 
 def _key(text: str) -> MigrationKey:

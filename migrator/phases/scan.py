@@ -3,12 +3,34 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from pathlib import Path
 
-from migrator.core.events import PlanMade, RepairPlanned
+from migrator.core.events import PlanMade, RepairPlanned, Warned
+from migrator.core.reference import Held
+from migrator.expectation import read_expected
 from migrator.ledger import in_doubt
 from migrator.mending import plan_mending
 from migrator.phases.context import Context
 from migrator.scanner import ScanResult, plan_sql, reconcile_history, scan_target
+
+
+def _held(context: Context) -> tuple[Held, ...]:
+    """The last verification of this database, and the file that was named."""
+    verified = context.ledger.latest_verified(context.survey.identity)
+    held = (verified,) if verified else ()
+    if context.options.expected is None:
+        return held
+    path = Path(context.options.expected)
+    expected, server = read_expected(path, context.alias, vendor=context.connection.vendor)
+    if server != str(context.survey.server):
+        context.emit(
+            Warned(
+                context.alias,
+                f"{path.name} was made on {server}, this is {context.survey.server}.",
+                "What the two spell differently is told as a difference.",
+            )
+        )
+    return (*held, expected)
 
 
 def run(context: Context) -> None:
@@ -22,8 +44,7 @@ def run(context: Context) -> None:
     with guarded:
         rows = context.backend.history(context.connection) or ()
         reconcile_history(context.ledger, rows, alias=context.alias, emit=context.emit)
-        verified = context.ledger.latest_verified(context.survey.identity)
-        context.held = (verified,) if verified else ()
+        context.held = _held(context)
         context.scan = scan_target(
             context.connection,
             context.backend,

@@ -1,125 +1,37 @@
-"""The `migrator` command: parse, call, render, exit code. The only importer of click.
+"""`migrator journal …`: needs the journal's URL and nothing else.
 
-`migrator journal …` needs the journal's URL and nothing else: it works on a host that has no
-Django project, and when the project no longer loads. Nothing of Django is imported before a
-settings module is really asked for.
+It works on a host that has no Django project, and when the project no longer loads.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import re
 import sys
-import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import Any
 
 import click
 
 import journal
-from journal import Journal, JournalError, Run, RunStatus, Target
-from journal.scrub import scrub_text
-from migrator.core.spelling import printable, spell_count
-from migrator.exceptions import (
-    ConfigurationError,
-    DecisionNeeded,
-    ExitCode,
-    Interrupted,
-    MigratorError,
-    UsageError,
-    exit_code_of,
-)
+from journal import Journal, Run, RunStatus, Target
+from migrator.cli.options import META, format_option, journal_options
+from migrator.cli.output import Hangup, opened_output, write_out
+from migrator.cli.project import JOURNAL_VARIABLE, locate_settings, settings_of
+from migrator.core.spelling import spell_count
+from migrator.exceptions import DecisionNeeded, ExitCode, UsageError
 from migrator.reports.journal_markdown import MarkdownJournalFormatter
 from migrator.reports.journal_text import TextJournalFormatter
 from migrator.reports.jsonreport import FORMAT, render_json, render_json_lines
 from migrator.reports.page import terminal_of
 
 JOURNAL_FILE = "migrator_journal.sqlite3"
-JOURNAL_VARIABLE = "MIGRATOR_JOURNAL_URL"
 LIST_LIMIT = 20
-_META = "migrator."
-_SETTINGS_IN_MANAGE = re.compile(
-    r"""DJANGO_SETTINGS_MODULE["']\s*(?:,|\]\s*=)\s*["'](?P<module>[\w.]+)["']"""
-)
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 
-# -- options that several verbs share ------------------------------------------------
-
-
-def _kept(name: str) -> Callable[[click.Context, click.Parameter, Any], Any]:
-    """A callback that keeps an option where all verbs of this call find it."""
-
-    def keep(context: click.Context, _parameter: click.Parameter, value: Any) -> Any:
-        if value:
-            context.meta[_META + name] = value
-        return value
-
-    return keep
-
-
-def journal_options(command: F) -> F:
-    """Where the journal is; taken by the group and by each of its verbs alike."""
-    options = (
-        click.option(
-            "--journal",
-            metavar="URL",
-            expose_value=False,
-            callback=_kept("journal"),
-            help="The journal's URL, or the path of its SQLite file.",
-        ),
-        click.option(
-            "--settings",
-            metavar="MODULE",
-            expose_value=False,
-            callback=_kept("settings"),
-            help="Settings module that names the journal.",
-        ),
-        click.option(
-            "-v",
-            "--verbose",
-            is_flag=True,
-            expose_value=False,
-            callback=_kept("verbose"),
-            help="Say on standard error which journal is read.",
-        ),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-def format_option(*choices: str) -> Callable[[F], F]:
-    """`--format`, the first choice being the default."""
-    return click.option(
-        "--format",
-        "style",
-        type=click.Choice(choices),
-        default=choices[0],
-        show_default=True,
-        help="How to print it.",
-    )
-
-
-# -- the command ---------------------------------------------------------------------
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name="django-migrator-journal", prog_name="migrator")
-def cli() -> None:
-    """Take every database of a Django project to the state that its code expects.
-
-    \b
-    Exit codes: 0 clean, 1 failed or incomplete, 2 usage, 3 a decision is needed,
-    4 another run holds the lock, 130 interrupted.
-    """
-
-
-@cli.group(name="journal")
+@click.group(name="journal")
 @journal_options
 def journal_group() -> None:
     """Read the record of all runs; works without Django.
@@ -219,7 +131,7 @@ def export(run: str | None, style: str, output: Path | None) -> int:
             pieces = iter([render_json({"format": FORMAT, "runs": list(documents)})])
         else:
             pieces = render_json_lines(documents)
-        with _opened_output(output) as write:
+        with opened_output(output) as write:
             for piece in pieces:
                 write(piece)
     if output:
@@ -269,11 +181,11 @@ def opened_journal(*, writable: bool = False) -> Iterator[Journal]:
         journal.JournalError: It cannot be opened; it is never created here.
     """
     meta = click.get_current_context().meta
-    url, origin = locate_journal(meta.get(_META + "journal"), meta.get(_META + "settings"))
+    url, origin = locate_journal(meta.get(META + "journal"), meta.get(META + "settings"))
     if writable:
         journal.open_journal(url, create=False).close()
     with journal.open_journal(url, create=writable) as source:
-        if meta.get(_META + "verbose"):
+        if meta.get(META + "verbose"):
             click.echo(f"Journal {source.location} ({origin}).", err=True)
         yield source
 
@@ -297,7 +209,7 @@ def locate_journal(url: str | None, settings: str | None) -> tuple[str, str]:
         return from_environment, JOURNAL_VARIABLE
     module, origin = locate_settings(settings)
     if module:
-        return _url_from_settings(module), f"settings {module}, {origin}"
+        return settings_of(module).journal_url, f"settings {module}, {origin}"
     here = Path.cwd() / JOURNAL_FILE
     if here.exists():
         return _file_url(here), "in this directory"
@@ -305,45 +217,6 @@ def locate_journal(url: str | None, settings: str | None) -> tuple[str, str]:
         f"Which journal? There is no {JOURNAL_FILE} and no manage.py in {Path.cwd()}.",
         hint=f"Pass --journal URL, set {JOURNAL_VARIABLE}, or give --settings MODULE.",
     )
-
-
-def locate_settings(settings: str | None) -> tuple[str, str]:
-    """The settings module of the project and who names it; ("", "") when nobody does.
-
-    Args:
-        settings: `--settings`.
-    """
-    if settings:
-        return settings, "--settings"
-    if from_environment := os.environ.get("DJANGO_SETTINGS_MODULE"):
-        return from_environment, "DJANGO_SETTINGS_MODULE"
-    try:
-        source = (Path.cwd() / "manage.py").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return "", ""
-    match = _SETTINGS_IN_MANAGE.search(source)
-    return (match["module"], "manage.py") if match else ("", "")
-
-
-def _url_from_settings(module: str) -> str:
-    os.environ["DJANGO_SETTINGS_MODULE"] = module
-    if str(Path.cwd()) not in sys.path:  # a console script's own path holds its bin directory
-        sys.path.insert(0, str(Path.cwd()))
-    try:
-        # Settings that print while they load must not end up in a JSON document.
-        with contextlib.redirect_stdout(sys.stderr):
-            from migrator.conf import load_settings
-
-            return load_settings().journal_url
-    except MigratorError:
-        raise
-    except (Exception, SystemExit) as error:  # a settings module may raise anything
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise ConfigurationError(
-            f"The settings module {module!r} does not load: {reason}",
-            hint=f"Name the journal itself with --journal URL or {JOURNAL_VARIABLE}; "
-            "then the project is not needed.",
-        ) from error
 
 
 def _file_url(path: Path) -> str:
@@ -466,7 +339,7 @@ def _confirm_prune(doomed: Sequence[Run], location: str) -> bool:
     return click.confirm(f"Remove {count} ({span}) from {location}?", err=True)
 
 
-# -- output and errors ------------------------------------------------------------------------
+# -- output ---------------------------------------------------------------------------------
 
 
 def _print(document: dict[str, Any], style: str, method: str) -> None:
@@ -478,104 +351,5 @@ def _print(document: dict[str, Any], style: str, method: str) -> None:
     else:
         color, width = terminal_of(sys.stdout)
         text = getattr(TextJournalFormatter(color=color, width=width), method)(document)
-    with contextlib.suppress(_Hangup):
-        _write_out(text)
-
-
-class _Hangup(Exception):
-    """Whoever read standard output has gone (`| head`): no failure of ours."""
-
-
-def _write_out(text: str) -> None:
-    try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # The interpreter flushes once more at exit, and would complain then.
-        with contextlib.suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise _Hangup from None
-
-
-@contextlib.contextmanager
-def _opened_output(output: Path | None) -> Iterator[Callable[[str], object]]:
-    """A writer to standard output, or to a file that appears only when it is whole."""
-    if output is None:
-        with contextlib.suppress(_Hangup):
-            yield _write_out
-        return
-    part = output.with_name(output.name + ".part")
-    try:
-        with _private(part) as stream:
-            yield stream.write
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.replace(output)
-    except OSError as error:
-        raise MigratorError(
-            f"{output} cannot be written: {error.strerror or error}.",
-            hint="Give another --output.",
-        ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-
-
-def _private(path: Path) -> IO[str]:
-    """A new file that only its owner reads: an export tells much about a system."""
-    path.unlink(missing_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    return os.fdopen(descriptor, "w", encoding="utf-8")
-
-
-def _complain(error: BaseException) -> None:
-    """One sentence and a hint on standard error; never a traceback, never a password."""
-    message = " ".join(str(getattr(error, "message", "") or error).split())
-    if not isinstance(error, MigratorError | JournalError):
-        message = f"{type(error).__name__}: {message}" if message else type(error).__name__
-    hint = getattr(error, "hint", "")
-    click.echo(f"Error: {scrub_text(printable(message))}", err=True)
-    if hint:
-        click.echo(scrub_text(printable(hint)), err=True)
-    if not isinstance(error, MigratorError | JournalError):
-        click.echo("MIGRATOR_DEBUG=1 shows where it comes from.", err=True)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command.
-
-    Args:
-        arguments: Without the program's name; None for those of the process.
-
-    Returns:
-        The exit code.
-    """
-    for stream in (sys.stdout, sys.stderr):
-        # A terminal or a log that is not UTF-8 gets question marks, not a traceback.
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
-    try:
-        result = cli.main(
-            args=None if arguments is None else list(arguments),
-            prog_name="migrator",
-            standalone_mode=False,
-        )
-        return int(result or ExitCode.CLEAN)
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
-        return ExitCode.USAGE
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (click.Abort, KeyboardInterrupt, Interrupted):
-        click.echo("Interrupted.", err=True)
-        return ExitCode.INTERRUPTED
-    except Exception as error:
-        if os.environ.get("MIGRATOR_DEBUG", "") not in ("", "0"):
-            click.echo(scrub_text(traceback.format_exc()), err=True)
-        _complain(error)
-        return exit_code_of(error)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    with contextlib.suppress(Hangup):
+        write_out(text)
