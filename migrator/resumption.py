@@ -261,6 +261,7 @@ class Preview:
                 in_doubt=set(in_doubt(ledger.entries("migration")))
                 - {str(settled.migration) for settled in found.reconciled},
                 labels=self.options.apps,
+                fake_initial=self.options.fake_initial,
             )
         return _judged(begun, found, scan, ledger, repair=self.options.repair, waits=waits)
 

@@ -23,11 +23,10 @@ from migrator.core.drift import ScanFacts, classify, opaque_tables
 from migrator.core.effects import MigrationKey
 from migrator.core.events import Emit, MigrationApplied, PlannedStep, ScanFinished
 from migrator.core.history import HistoryFacts
-from migrator.core.incidents import Incident
-from migrator.core.laying import lay_reference, lost_since
+from migrator.core.incidents import Code, Incident
+from migrator.core.laying import lay_reference
 from migrator.core.reference import Held, Record, digest_tables
 from migrator.core.schema import Schema, split_key
-from migrator.exceptions import ExpectedRefused
 from migrator.executor import lost_leaves, reconcile
 from migrator.ledger import Ledger
 from migrator.sources import (
@@ -110,10 +109,11 @@ def scan_target(
     alias: str,
     phase: str,
     emit: Emit,
-    held: tuple[Held, ...] = (),
+    held: Iterable[Held] = (),
     replay: Callable[[ReplayRequest], Held] | None = None,
     in_doubt: Iterable[str] = (),
     labels: Iterable[str] = (),
+    fake_initial: bool = False,
 ) -> ScanResult:
     """Scan one database. Reads only.
 
@@ -128,6 +128,8 @@ def scan_target(
         in_doubt: Migrations ("app.name") that this run began and that the executor will take
             up again: what they left behind is work in progress, not drift.
         labels: Only these apps count as pending; empty for all.
+        fake_initial: An initial migration that is there already is what was expected: the
+            executor will record it.
 
     Raises:
         InspectionError: The catalog or the history cannot be read.
@@ -144,8 +146,6 @@ def scan_target(
     if replay is not None:
         request = ReplayRequest(tuple(row.migration for row in rows), recorded, facts.expected)
         held = (*held, replay(request))
-    for each in held:
-        _refuse_ahead(alias, each, facts)
     facts = replace(
         facts,
         references=tuple(
@@ -167,7 +167,8 @@ def scan_target(
     incidents = tuple(
         incident
         for incident in classify(facts)
-        if incident.migration is None or str(incident.migration) not in doubtful
+        if (incident.migration is None or str(incident.migration) not in doubtful)
+        and not (fake_initial and _initial_present(incident, loader))
     )
     emit(
         ScanFinished(
@@ -183,20 +184,15 @@ def scan_target(
     return ScanResult(loader, facts, incidents, recorded, pending, _leaves(loader, recorded))
 
 
-def _refuse_ahead(alias: str, held: Held, facts: ScanFacts) -> None:
-    """Refuse an expectation that knows of migrations which are not recorded here."""
-    if not held.binding:
-        return
-    lost = lost_since(
-        held, recorded=facts.recorded, pending=facts.pending, rows=facts.history.recorded
-    )
-    if lost:
-        shown = ", ".join(map(str, lost[:5])) + (f" and {len(lost) - 5} more" if lost[5:] else "")
-        raise ExpectedRefused(
-            f"The expected snapshot of {alias} has migrations recorded that are not recorded "
-            f"here: {shown}.",
-            hint="Migrate first, or compare with a snapshot of the release that is deployed here.",
-        )
+def _initial_present(incident: Incident, loader: MigrationLoader) -> bool:
+    """Whether --fake-initial settles it, by Django's rule of what is initial."""
+    key = incident.migration
+    if incident.code is not Code.UNRECORDED_PRESENT or key is None:
+        return False
+    migration = loader.graph.nodes[key]
+    if migration.initial is None:
+        return all(app != key.app for app, _ in migration.dependencies)
+    return bool(migration.initial)
 
 
 def _gather(

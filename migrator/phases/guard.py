@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connections, router
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.dummy.base import DatabaseWrapper
 
 from migrator.backends import backend_for
 from migrator.conf import Settings
@@ -40,7 +42,10 @@ def survey_alias(alias: str, settings: Settings) -> Survey:
         alias: One of DATABASES.
         settings: For the time limit.
     """
-    connection = connections[alias]
+    try:
+        connection = connections[alias]
+    except ImproperlyConfigured as error:  # no such ENGINE, or its driver is not installed
+        return _unloadable(alias, error)
     if connection.settings_dict["ENGINE"] == NO_ENGINE:
         return _without_engine(alias, connection)
     try:
@@ -72,6 +77,14 @@ def _without_engine(alias: str, connection: BaseDatabaseWrapper) -> Survey:
         hint="Give it an ENGINE, or route those models to another alias.",
     )
     return Survey(alias, connection, error=missing)
+
+
+def _unloadable(alias: str, error: Exception) -> Survey:
+    refused = ConfigurationError(
+        f"The ENGINE of {alias} cannot be loaded: {str(error).partition(chr(10))[0]}",
+        hint="Install its driver, or correct DATABASES.",
+    )
+    return Survey(alias, DatabaseWrapper(connections.settings[alias], alias), error=refused)
 
 
 def mark_duplicates(surveys: Iterable[Survey]) -> tuple[Survey, ...]:

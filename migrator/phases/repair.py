@@ -42,6 +42,7 @@ def run(context: Context) -> None:
     if not scan.blocked and not mending.plan:
         return
     _refuse(context, mending.plan)
+    _refuse_for_rows(context, mending)
     context.emit(RepairPlanned(context.alias, mending.shown, mending.plan.notes))
     context.prompter.confirm_repair(context.alias, mending.shown, mending.plan.notes)
     for name in assumed:
@@ -75,26 +76,57 @@ def _refuse(context: Context, plan: RepairPlan) -> None:
         )
 
 
+def _refuse_for_rows(context: Context, mending: Mending) -> None:
+    """Stop before anything is changed where rows that are there stand in the way."""
+    try:
+        obstacles = mending.obstacles()
+    except DatabaseError as error:
+        raise RepairFailed(
+            f"The rows of {context.alias} could not be looked at: "
+            f"{str(error).partition(chr(10))[0]}",
+            hint="Nothing was changed.",
+        ) from error
+    if obstacles:
+        more = f" (and {len(obstacles) - 1} more)" if obstacles[1:] else ""
+        raise RepairFailed(
+            f"{context.alias}: {obstacles[0]}{more}",
+            hint="Nothing was changed. Change or remove these rows, then repair again.",
+        )
+
+
 def _apply(context: Context, mending: Mending) -> None:
-    """Intents, one transaction where the vendor can, outcomes."""
+    """Intents, one transaction where the vendor can, what cannot be in one, outcomes."""
     ledger, epoch, shown = context.ledger, context.ledger.epoch, mending.shown
     names = [f"{number}:{description}" for number, (description, _) in enumerate(shown, 1)]
     for name, (_, sql) in zip(names, shown, strict=True):
         ledger.intent("repair", name, epoch, {"sql": list(sql)})
     transactional = context.backend.supports_transactional_ddl
-    seconds: list[float] = []
+    seconds: dict[int, float] = {}
     after: list[Event] = []  # the scan is told after what it looked at
+    outside = {
+        number: action
+        for number, (action, _) in enumerate(mending.steps)
+        if mending.mender.outside_transaction(action)
+    }
     try:
         with context.connection.schema_editor(atomic=transactional) as editor:
-            for action in mending.plan.actions:
+            for number, (action, _) in enumerate(mending.steps):
+                if number in outside:
+                    continue
                 began = time.monotonic()
                 mending.mender.apply(action, editor)
                 if not transactional:
                     _flush(editor)
-                seconds.append(time.monotonic() - began)
+                seconds[number] = time.monotonic() - began
             _flush(editor)
-            if transactional:
+            if transactional and not outside:
                 _scan_again(context, after.append)
+        for number, action in outside.items():
+            transactional = False  # from here on nothing is rolled back
+            began = time.monotonic()
+            with context.connection.schema_editor(atomic=False) as editor:
+                mending.mender.apply(action, editor)
+            seconds[number] = time.monotonic() - began
         if not transactional:
             _scan_again(context, after.append)
     except (DatabaseError, RepairFailed) as error:
@@ -108,10 +140,10 @@ def _apply(context: Context, mending: Mending) -> None:
             f"The repair of {context.alias} failed: {str(error).partition(chr(10))[0]}",
             hint="It was rolled back." if transactional else "Run --check to see where it stands.",
         ) from error
-    for name, (description, sql), took in zip(names, shown, seconds, strict=True):
-        ledger.done("repair", name, epoch, took, {"sql": list(sql)})
+    for number, (name, (description, sql)) in enumerate(zip(names, shown, strict=True)):
+        ledger.done("repair", name, epoch, seconds[number], {"sql": list(sql)})
         context.applied += 1
-        context.emit(RepairApplied(context.alias, description, sql, took))
+        context.emit(RepairApplied(context.alias, description, sql, seconds[number]))
     for event in after:
         context.emit(event)
 
@@ -133,6 +165,7 @@ def _scan_again(context: Context, emit: Emit) -> None:
         emit=emit,
         held=context.held,
         labels=context.options.apps,
+        fake_initial=context.options.fake_initial,
     )
     if context.scan.blocked:
         first = context.scan.blocking[0]

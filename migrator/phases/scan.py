@@ -55,6 +55,7 @@ def run(context: Context) -> None:
             replay=context.replay if context.options.deep else None,
             in_doubt=in_doubt(context.ledger.entries("migration")),
             labels=context.options.apps,
+            fake_initial=context.options.fake_initial,
         )
         context.ledger.update(
             leaves_before=list(context.scan.leaves),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.models import Group
-from django.db import transaction
+from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.signals import post_migrate, pre_migrate
 from django.test import override_settings
@@ -103,6 +104,29 @@ def test_another_name_that_owns_other_models_is_refused(
     assert database.query("SELECT name FROM sqlite_master") == []
 
 
+def test_an_engine_that_cannot_be_loaded_fails_its_alias_alone(
+    run: Callable[..., Report], register_alias: Register, sqlite: SQLiteServer
+) -> None:
+    entry = sqlite.create_database().settings()
+    register_alias(entry, "sound")
+    with override_entry("broken", {**entry, "ENGINE": "no.such.engine"}):
+        report = run("broken", "sound")
+    error = report.database("broken").error
+    assert error is not None
+    assert "no.such.engine" in error.message
+    assert report.database("sound").state == "verified"
+
+
+@contextmanager
+def override_entry(alias: str, entry: dict[str, Any]) -> Iterator[None]:
+    """An alias whose connection cannot even be made."""
+    connections.settings[alias] = entry
+    try:
+        yield
+    finally:
+        del connections.settings[alias]
+
+
 # -- what Django's migrate does around the plan --------------------------------------------
 
 
@@ -172,6 +196,25 @@ def test_the_backend_prepares_the_database(
     assert prepared == []
     run(connection.alias)
     assert prepared == [connection.alias]
+
+
+def test_fake_initial_records_what_is_there(
+    run: Callable[..., Report], register_alias: Register, sqlite: SQLiteServer
+) -> None:
+    """Not drift, since it was said; without the flag it is, and a half of it always is."""
+    database = sqlite.create_database()
+    connection = register_alias(database.settings())
+    run(connection.alias)
+    forget = "DELETE FROM django_migrations WHERE app = 'sessions'"
+    database.execute(forget)
+    assert run(connection.alias, check=True).exit_code == ExitCode.FAILED
+    report = run(connection.alias, fake_initial=True)
+    assert report.all_clean
+    (applied,) = report.database(connection.alias).applied
+    assert (str(applied.migration), applied.how) == ("sessions.0001_initial", "faked")
+    database.execute(forget)
+    database.execute("DROP INDEX django_session_expire_date_a5c62663")
+    assert run(connection.alias, fake_initial=True).exit_code == ExitCode.FAILED
 
 
 # -- called by programs -----------------------------------------------------------------
