@@ -27,6 +27,7 @@ from tests.servers import (
     SQLiteDatabase,
     SQLiteServer,
 )
+from tests.zygote import Zygote
 
 pymysql.install_as_MySQLdb()
 
@@ -189,6 +190,14 @@ def make_project(tmp_path: Path) -> Callable[..., Project]:
         return write_project(root, **arguments)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def zygote() -> Iterator[Zygote]:
+    """Runs management commands of any project in forks, see tests/zygote.py."""
+    started = Zygote()
+    yield started
+    started.close()
 
 
 @pytest.fixture
