@@ -24,9 +24,10 @@ from migrator.core.effects import MigrationKey
 from migrator.core.events import Emit, MigrationApplied, PlannedStep, ScanFinished
 from migrator.core.history import HistoryFacts
 from migrator.core.incidents import Code, Incident
-from migrator.core.laying import lay_reference
+from migrator.core.laying import lay_reference, lost_since
 from migrator.core.reference import Held, Record, digest_tables
 from migrator.core.schema import Schema, split_key
+from migrator.exceptions import ExpectedRefused
 from migrator.executor import lost_leaves, reconcile
 from migrator.ledger import Ledger
 from migrator.sources import (
@@ -109,7 +110,7 @@ def scan_target(
     alias: str,
     phase: str,
     emit: Emit,
-    held: Iterable[Held] = (),
+    held: tuple[Held, ...] = (),
     replay: Callable[[ReplayRequest], Held] | None = None,
     in_doubt: Iterable[str] = (),
     labels: Iterable[str] = (),
@@ -146,6 +147,8 @@ def scan_target(
     if replay is not None:
         request = ReplayRequest(tuple(row.migration for row in rows), recorded, facts.expected)
         held = (*held, replay(request))
+    for each in held:
+        _refuse_ahead(alias, each, facts)
     facts = replace(
         facts,
         references=tuple(
@@ -193,6 +196,22 @@ def _initial_present(incident: Incident, loader: MigrationLoader) -> bool:
     if migration.initial is None:
         return all(app != key.app for app, _ in migration.dependencies)
     return bool(migration.initial)
+
+
+def _refuse_ahead(alias: str, held: Held, facts: ScanFacts) -> None:
+    """Refuse an expectation that knows of migrations which are not recorded here."""
+    if not held.binding:
+        return
+    lost = lost_since(
+        held, recorded=facts.recorded, pending=facts.pending, rows=facts.history.recorded
+    )
+    if lost:
+        shown = ", ".join(map(str, lost[:5])) + (f" and {len(lost) - 5} more" if lost[5:] else "")
+        raise ExpectedRefused(
+            f"The expected snapshot of {alias} has migrations recorded that are not recorded "
+            f"here: {shown}.",
+            hint="Migrate first, or compare with a snapshot of the release that is deployed here.",
+        )
 
 
 def _gather(
