@@ -13,6 +13,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Self
 
 SEPARATOR = '"."'
@@ -223,12 +224,10 @@ class Schema:
         """As JSON-ready data; `from_dict` reads it back."""
         return {
             "vendor": self.vendor,
-            "tables": {
-                key: dataclasses.asdict(table) for key, table in sorted(self.tables.items())
-            },
+            "tables": {key: _plain(table) for key, table in sorted(self.tables.items())},
             "views": sorted(self.views),
-            "sequences": [dataclasses.asdict(sequence) for sequence in self.sequences],
-            "extras": [dataclasses.asdict(extra) for extra in self.extras],
+            "sequences": [_plain(sequence) for sequence in self.sequences],
+            "extras": [_plain(extra) for extra in self.extras],
             "unreadable": sorted(self.unreadable),
         }
 
@@ -258,6 +257,21 @@ class Schema:
             sequence["last_value"] = None
         text = json.dumps(data, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+@cache
+def _field_names(kind: Any) -> tuple[str, ...]:
+    return tuple(item.name for item in dataclasses.fields(kind))
+
+
+def _plain(value: Any) -> Any:
+    """As `dataclasses.asdict`, which deep-copies leaves that cannot change."""
+    if isinstance(value, tuple):
+        return tuple(_plain(item) for item in value)
+    kind: type[Any] = type(value)
+    if dataclasses.is_dataclass(kind):
+        return {name: _plain(getattr(value, name)) for name in _field_names(kind)}
+    return value
 
 
 def _tupled(raw: Mapping[str, Any], *names: str) -> dict[str, Any]:

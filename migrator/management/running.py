@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import sys
 from argparse import ArgumentParser, ArgumentTypeError
@@ -116,7 +117,7 @@ def run_and_exit(
     migrator = Migrator(options, prompter=prompter, listeners=(log,))
     quiet = _only_a_document(stdout) if document else contextlib.nullcontext()
     try:
-        with log, quiet:
+        with log, quiet, _collecting_rarely():
             report = work(migrator)
     except (MigratorError, JournalError, KeyboardInterrupt) as error:
         fail(error, stderr)
@@ -191,6 +192,23 @@ def _open_output(output: str | None, stderr: TextIO) -> Path | None:
             stderr,
         )
     return path
+
+
+@contextlib.contextmanager
+def _collecting_rarely() -> Iterator[None]:
+    """Let the garbage collector run a hundred times less often.
+
+    Rendering model state makes hundreds of thousands of objects that live until the run ends;
+    looking through them again and again took a tenth of a run from zero of 200 models.
+    """
+    before = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(before[0] * 100, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 @contextlib.contextmanager
