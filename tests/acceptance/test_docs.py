@@ -237,7 +237,12 @@ def existing_options() -> dict[str, set[str]]:
         "`manage.py migrator`": django_options("migrator"),
         "`migrator`": click_options(cli) | {"--help"},
         "`migrator journal`": shared,
+        "`migrator schema`": set(),
     }
+    schema = cli.commands["schema"]
+    assert isinstance(schema, click.Group)
+    for name, verb in schema.commands.items():
+        existing[f"`migrator schema {name}`"] = click_options(verb)
     for name, verb in group.commands.items():
         existing[f"`migrator journal {name}`"] = click_options(verb) - shared
         assert shared <= click_options(verb), f"{name} does not take the journal's options"
@@ -336,7 +341,10 @@ def test_every_setting_is_documented_with_its_default_and_the_reverse() -> None:
     table = rows(section(REFERENCE / "settings.md", "`MIGRATOR`"))
     documented = {names(row[0])[0]: names(row[1])[0] for row in table}
     assert set(documented) == set(conf._KEYS)
-    defaults = {f.name.upper(): f.default for f in dataclasses.fields(conf.Settings)}
+    defaults = {
+        f.name.upper(): {} if f.default_factory is dict else f.default
+        for f in dataclasses.fields(conf.Settings)
+    }
     for key, text in documented.items():
         if key == "JOURNAL_URL":
             assert text.endswith(f"/{conf.JOURNAL_FILE}")
