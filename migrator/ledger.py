@@ -234,13 +234,25 @@ def _readable(snapshot: Snapshot | None) -> Record | None:
 
 
 def in_doubt(entries: Iterable[Entry]) -> tuple[str, ...]:
-    """Names of migrations whose last attempt has an intent and no outcome, in order."""
-    latest: dict[str, tuple[int, bool]] = {}
+    """Names of migrations that may have left a part of themselves, in order.
+
+    Those whose last attempt has no outcome, and those whose last attempt failed outside of a
+    transaction: what they had finished is kept, and the next attempt goes on after it.
+
+    Args:
+        entries: Of one target, in the order of their writing.
+    """
+    latest: dict[str, tuple[int, Phase]] = {}
+    piecemeal: set[str] = set()
     for entry in entries:
         if entry.kind != "migration":
             continue
-        attempt, _ = latest.get(entry.name, (0, False))
-        if entry.attempt < attempt:
-            continue
-        latest[entry.name] = (entry.attempt, entry.phase is Phase.INTENT)
-    return tuple(name for name, (_, doubtful) in latest.items() if doubtful)
+        if entry.phase is Phase.INTENT and entry.payload.get("atomic") is False:
+            piecemeal.add(entry.name)
+        if entry.attempt >= latest.get(entry.name, (0, entry.phase))[0]:
+            latest[entry.name] = (entry.attempt, entry.phase)
+    return tuple(
+        name
+        for name, (_, phase) in latest.items()
+        if phase is Phase.INTENT or (phase is Phase.FAILED and name in piecemeal)
+    )

@@ -72,3 +72,15 @@ def test_only_the_last_attempt_says_what_is_in_doubt() -> None:
         for attempt, phase in phases:
             ledger._write("migration", name, phase, attempt, None, None)
     assert in_doubt(ledger.entries("migration")) == ("blog.0003_again",)
+
+
+def test_a_failure_outside_of_a_transaction_may_have_left_something() -> None:
+    journal = MemoryJournal()
+    ledger = claimed(journal, opened(journal))
+    for name, atomic in {"blog.0001_rolled_back": True, "blog.0002_kept": False}.items():
+        ledger.intent("migration", name, 1, {"atomic": atomic})
+        ledger.failed("migration", name, 1, payload={"error": "no"})
+    assert in_doubt(ledger.entries("migration")) == ("blog.0002_kept",)
+    ledger.intent("migration", "blog.0002_kept", 2, {"atomic": False})
+    ledger.done("migration", "blog.0002_kept", 2)
+    assert not in_doubt(ledger.entries("migration"))
