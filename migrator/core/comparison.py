@@ -241,6 +241,21 @@ def covers(vendor: str, item: Unique | PrimaryKey | Index, index: Index) -> bool
     return folded(vendor, item.columns) == folded(vendor, index.columns)
 
 
+def serves_like(expected: Table, live: Index) -> bool:
+    """Whether a live index may be the second one of an indexed column with a collation.
+
+    Django makes it, for LIKE, where the server calls the collation deterministic
+    (`_create_like_index_sql` of db/backends/postgresql/schema.py), which state cannot know.
+    """
+    if len(live.keys) != 1 or not live.keys[0].opclass.endswith("_pattern_ops"):
+        return False
+    name = live.keys[0].column
+    collated = any(column.name == name and column.collation for column in expected.columns)
+    key = (expected.primary_key,) if expected.primary_key else ()
+    items: tuple[Unique | PrimaryKey | Index, ...] = (*expected.uniques, *key, *expected.indexes)
+    return collated and any(item.columns == (name,) for item in items)
+
+
 def same_reference(vendor: str, expected: ForeignKey, live: ForeignKey) -> bool:
     """Whether two foreign keys tie the same columns to the same table."""
     if fold_key(vendor, expected.to_table) != fold_key(vendor, live.to_table):

@@ -24,6 +24,7 @@ from migrator.core.comparison import (
     same_expression,
     same_index,
     same_reference,
+    serves_like,
     unique_columns,
 )
 from migrator.core.incidents import ObjectRef
@@ -319,6 +320,7 @@ class _TableComparison:
         return (
             any(same_index(self.vendor, index, live, exact=self.exact) for index in wanted)
             or (self.vendor == "mysql" and self._of_foreign_key(live))
+            or (not self.exact and serves_like(self.expected, live))
             or any(covers(self.vendor, item, live) for item in _keeping_unique(self.expected))
             or fold(self.vendor, live.name) in names
         )

@@ -294,3 +294,25 @@ def test_the_index_that_innodb_makes_for_a_foreign_key_is_not_extra() -> None:
     both = book(foreign_keys=(FK,), indexes=(index("price"),))
     assert not compare(book(foreign_keys=(FK,)), both, vendor="mysql")
     assert kinds(compare(book(foreign_keys=(FK,)), both)) == [("extra", "index", "ix")]
+
+
+@pytest.mark.parametrize(
+    ("collation", "opclass", "indexed", "extra"),
+    [
+        ("C", "varchar_pattern_ops", True, False),
+        ("C", "varchar_pattern_ops", False, True),
+        ("C", "", True, True),
+        ("", "varchar_pattern_ops", True, True),
+    ],
+)
+def test_the_index_for_like_of_a_collated_column_is_not_extra(
+    collation: str, opclass: str, indexed: bool, extra: bool
+) -> None:
+    """Django makes it where the server calls the collation deterministic; state cannot know."""
+    title = Column("title", "character varying(50)", False, collation=collation)
+    plain = (Index("plain", (IndexKey(column="title", descending=True),)),) if indexed else ()
+    like = Index("like", (IndexKey(column="title", opclass=opclass),))
+    expected = replace(BOOK, columns=(ID, title), indexes=plain)
+    live = replace(expected, indexes=(*plain, like))
+    assert bool(compare(expected, live).extra) is extra
+    assert compare(expected, live, exact=True).extra
