@@ -30,6 +30,7 @@ from migrator.core.schema import Schema, split_key
 from migrator.exceptions import ExpectedRefused
 from migrator.executor import lost_leaves, reconcile
 from migrator.ledger import Ledger
+from migrator.mending import propose_sql
 from migrator.sources import (
     Ownership,
     Walk,
@@ -173,6 +174,9 @@ def scan_target(
         if (incident.migration is None or str(incident.migration) not in doubtful)
         and not (fake_initial and _initial_present(incident, loader))
     )
+    if phase == "scan" and incidents:
+        with _harmless(connection) as editing:
+            incidents = propose_sql(editing, loader, recorded, incidents, facts)
     emit(
         ScanFinished(
             alias,
@@ -244,6 +248,7 @@ def _gather(
         pending=coming,
         history=_history_facts(loader, rows),
         opaque_tables=opaque_tables(effects),
+        maxima=backend.maxima(connection, live, frozenset(expected.tables)),
     )
 
 

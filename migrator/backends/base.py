@@ -7,7 +7,7 @@ backends of the project stay in force.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -182,3 +182,20 @@ class Backend(ABC):
         """A type as Django spells it ("varchar(20)") in the spelling that `inspect` returns
         ("character varying(20)"). Pure text work: asks nothing of the server.
         """
+
+    def maxima(
+        self,
+        connection: BaseDatabaseWrapper,  # noqa: ARG002
+        schema: Schema,  # noqa: ARG002
+        keys: Collection[str],  # noqa: ARG002
+    ) -> Mapping[tuple[str, str], int]:
+        """The largest value of each column whose sequence is behind it, by (table key, column).
+
+        Empty for vendors whose counters cannot fall behind.
+
+        Args:
+            connection: Open connection.
+            schema: What `inspect` has found; its sequences may have moved on since.
+            keys: Only these tables.
+        """
+        return {}

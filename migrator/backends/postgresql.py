@@ -13,7 +13,7 @@ import re
 import secrets
 import select
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from datetime import UTC
 
@@ -34,6 +34,7 @@ from migrator.backends.catalog import (
     unreachable,
 )
 from migrator.backends.postgresql_catalog import inspect_schema
+from migrator.backends.postgresql_sequences import read_maxima
 from migrator.core.schema import Schema
 from migrator.exceptions import ConfigurationError, InspectionError, LockHeld
 
@@ -255,6 +256,18 @@ class PostgreSQLBackend(Backend):
                     time.sleep(pause)
             with _snapshot(connection):
                 return inspect_schema(connection, schemas)
+
+    def maxima(
+        self, connection: BaseDatabaseWrapper, schema: Schema, keys: Collection[str]
+    ) -> Mapping[tuple[str, str], int]:
+        """See Backend. Where somebody else's DDL is in the way, nothing is said."""
+        try:
+            with _snapshot(connection):
+                return read_maxima(connection, schema, keys)
+        except Error as error:
+            if connection.in_atomic_block or not _is_passing(error):
+                raise
+            return {}
 
     def canonical_type(
         self,

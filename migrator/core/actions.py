@@ -127,7 +127,8 @@ class AddConstraint:
     @property
     def description(self) -> str:
         """One line for people."""
-        return f"Create constraint {self.constraint.name} on {self.table}"
+        columns = ", ".join(getattr(self.constraint, "columns", ()))
+        return f"Create constraint {self.constraint.name or f'on ({columns})'} of {self.table}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +142,25 @@ class SetDefault:
     def description(self) -> str:
         """One line for people."""
         return f"Set the default of {self.table}.{self.column.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class RebuildTable:
+    """Make a table anew, rows included, with what it lacks: SQLite alters hardly anything.
+
+    Attributes:
+        table: Its key; nothing on it may be unknown to state, since that would be lost.
+        parts: What is done by it, each as the action that other vendors would have.
+    """
+
+    table: str
+    parts: tuple[AddColumn | AddConstraint | CreateIndex | SetDefault, ...]
+
+    @property
+    def description(self) -> str:
+        """One line for people."""
+        wanted = "; ".join(part.description for part in self.parts)
+        return f"Rebuild table {self.table} with its rows: {wanted}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +213,7 @@ Action: TypeAlias = (
     | CreateIndex
     | AddConstraint
     | SetDefault
+    | RebuildTable
     | RebuildIndex
     | ValidateConstraint
     | ResetSequence

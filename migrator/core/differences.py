@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from migrator.core.analysis import Analysis, left_over
 from migrator.core.comparison import fold_key
 from migrator.core.diff import Change, ChangeKind, diff_extras
-from migrator.core.evidence import Proof, change_atom
+from migrator.core.evidence import Proof, change_atom, change_atoms
 from migrator.core.incidents import Code, Evidence, Incident, ObjectRef
 from migrator.core.schema import Check, Column, ForeignKey, Table, Trigger
 from migrator.core.wording import ABSENT, describe, state_change
@@ -45,7 +45,7 @@ class Differences:
         yield from self._sequences()
 
     def _weigh(self, change: Change) -> Evidence:
-        return self.proof.weigh([change_atom(self.vendor, change)])
+        return self.proof.weigh(change_atoms(self.vendor, change))
 
     def _incident(self, change: Change, evidence: Evidence, *, stated: bool = True) -> Incident:
         if change.harmless:
@@ -98,6 +98,7 @@ class Differences:
             migration=self.analysis.histories.origin(change_atom(self.vendor, change)),
             message=state_change(change),
             hint=hint,
+            mendable=certain and hint == REPAIR,
         )
 
     def _extra(self, change: Change, evidence: Evidence) -> Incident:
@@ -119,6 +120,10 @@ class Differences:
             else:
                 blocking = certain
                 hint = "Drop it, or give it a default." if certain else self._doubt(ref)
+        elif isinstance(live, Trigger) and not live.enabled:
+            code, blocking = Code.INVALID, certain
+            message = f"The {ref} is disabled."
+            hint = "Enable it, or drop it." if blocking else self._doubt(ref)
         elif getattr(live, "valid", True) is False:
             code, blocking = Code.INVALID, certain and not self._left_invalid(change)
             message = f"The {ref} is not valid, and no migration has it."
@@ -136,7 +141,7 @@ class Differences:
 
     def _since_reference(self) -> Iterator[Incident]:
         """What differs from a reference and state knows nothing of."""
-        told = {change_atom(self.vendor, change) for change in self.analysis.changes}
+        told = {a for change in self.analysis.changes for a in change_atoms(self.vendor, change)}
         for comparison in self.proof.comparisons:
             if comparison.reference.advisory:
                 continue
@@ -148,11 +153,12 @@ class Differences:
                 explained=self.analysis.explained,
             )
             for change in changes:
-                atom = change_atom(self.vendor, change)
-                if atom in told or atom.table in self.ignored:
+                atoms = change_atoms(self.vendor, change)
+                table = fold_key(self.vendor, change.ref.table)
+                if atoms & told or table in self.ignored:
                     continue
-                told.add(atom)
-                if atom.table in self.managed:
+                told |= atoms
+                if table in self.managed:
                     incident = self._incident(change, comparison.reference.evidence, stated=False)
                 else:
                     incident = self._foreign(change, comparison.reference.evidence)
@@ -264,8 +270,8 @@ class Differences:
             largest = maxima.get((table, sequence.column))
             if largest is None or table not in self.managed or largest < 1:
                 continue
-            if sequence.last_value is not None and sequence.last_value >= largest:
-                continue
+            if sequence.last_value is None or sequence.last_value >= largest:
+                continue  # the role may not know its position, or all is well
             where = f"{sequence.table}.{sequence.column}"
             yield Incident(
                 Code.SEQUENCE_BEHIND,
@@ -273,9 +279,10 @@ class Differences:
                 evidence=Evidence.STATE,
                 object=ObjectRef("sequence", sequence.table, sequence.name),
                 expected=f"at least {largest}",
-                live="never used" if sequence.last_value is None else str(sequence.last_value),
+                live=str(sequence.last_value) if sequence.last_value else "never used",
                 message=f"The sequence {sequence.name} is behind {where}: inserts will collide.",
                 hint=REPAIR,
+                mendable=True,
             )
 
 

@@ -108,6 +108,7 @@ class _Classification:
             operation=_operation(verdict),
             message=message,
             hint=hint,
+            mendable=verdict.certain,
             objects=objects,
         )
 
@@ -141,6 +142,7 @@ class _Classification:
             migration=key,
             operation=verdict.operations[0] if verdict.operations else None,
             message=message,
+            mendable=certain,
             hint=REPAIR if certain else self.proof.doubt(atom.table for atom in verdict.atoms),
             objects=objects,
         )

@@ -11,7 +11,7 @@ from migrator.core.diff import Change, diff
 from migrator.core.histories import Atom, Attachment, signature
 from migrator.core.incidents import Evidence, Incident
 from migrator.core.reference import Reference
-from migrator.core.schema import Schema
+from migrator.core.schema import Check, Schema
 
 CONFIRM = "Confirm it with --check --deep; after the first verified run it is certain."
 KNOWN = "It was like that at the last verified run."
@@ -29,6 +29,18 @@ def change_atom(vendor: str, change: Change) -> Atom:
     if change.ref.kind == "primary key":
         return Atom("primary key", table, "")
     return Atom(change.ref.kind, table, fold(vendor, change.ref.name))
+
+
+def change_atoms(vendor: str, change: Change) -> frozenset[Atom]:
+    """All identities of a change: state knows a check that a field brings along by its column
+    alone, a server by its name.
+    """
+    atoms = {change_atom(vendor, change)}
+    for thing in (change.expected, change.live):
+        if isinstance(thing, Check) and thing.columns:
+            columns = ", ".join(fold(vendor, name) for name in thing.columns)
+            atoms.add(Atom("check", fold_key(vendor, change.ref.table), f"({columns})"))
+    return frozenset(atoms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +90,9 @@ class Proof:
             )
 
         differing = changes(analysis.live)
-        changed = {change_atom(self._vendor, change) for change in differing}
-        if analysis.missed:
-            changed |= {change_atom(self._vendor, c) for c in changes(analysis.facts.live)}
-        return Comparison(reference, differing, frozenset(changed))
+        found = [*differing, *(changes(analysis.facts.live) if analysis.missed else ())]
+        changed = frozenset(atom for c in found for atom in change_atoms(self._vendor, c))
+        return Comparison(reference, differing, changed)
 
     def certain(self, table: str) -> bool:
         """Whether state alone proves anything about a table (folded key)."""

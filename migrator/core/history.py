@@ -125,6 +125,7 @@ def _wrong_order(facts: HistoryFacts) -> Iterator[Incident]:
             live="recorded without it",
             message=f"Migration {key} is recorded, but {missing[0]}, which it needs, is not.",
             hint=f"If all of {missing[0]} is in the database, --repair records it.",
+            mendable=True,
         )
 
 
@@ -164,6 +165,7 @@ def _incident(
     live: str,
     message: str,
     hint: str,
+    mendable: bool = False,
 ) -> Incident:
     return Incident(
         code,
@@ -175,4 +177,5 @@ def _incident(
         migration=key,
         message=message,
         hint=hint,
+        mendable=mendable,
     )

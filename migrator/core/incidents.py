@@ -73,6 +73,7 @@ class Incident:
         message: One sentence: what is wrong.
         hint: One sentence: what to do next.
         sql: Statements that would mend it; may be empty.
+        mendable: Whether `--repair` may mend it.
         objects: For classified migrations (DR101-103): each object and whether its effect is
             live.
         since: The run whose snapshot it differs from; "" for any other evidence.
@@ -89,6 +90,7 @@ class Incident:
     message: str = ""
     hint: str = ""
     sql: tuple[str, ...] = ()
+    mendable: bool = False
     objects: tuple[tuple[ObjectRef, bool], ...] = field(default=())
     since: str = ""
 
@@ -117,5 +119,6 @@ class Incident:
             "message": self.message,
             "hint": self.hint,
             "sql": list(self.sql),
+            "mendable": self.mendable,
             "since": self.since or None,
         }

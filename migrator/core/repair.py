@@ -18,6 +18,7 @@ from migrator.core.actions import (
     Decision,
     ForgetMigration,
     RebuildIndex,
+    RebuildTable,
     RecordMigration,
     Refusal,
     RepairPlan,
@@ -28,13 +29,14 @@ from migrator.core.actions import (
     ValidateConstraint,
 )
 from migrator.core.analysis import Analysis, ScanFacts, analyse
-from migrator.core.comparison import columns_by_name, fold_key
-from migrator.core.diff import Change, ChangeKind
+from migrator.core.comparison import columns_by_name, fold, fold_key
+from migrator.core.diff import Change, ChangeKind, diff
 from migrator.core.effects import Effect, MigrationKey
 from migrator.core.forgetting import plan_forgetting
 from migrator.core.histories import Atom
 from migrator.core.incidents import Code, Evidence, Incident, ObjectRef
 from migrator.core.recorded import RecordedVerdict
+from migrator.core.restoring import in_order, lookalike_column, lookalike_table, rebuild_tables
 from migrator.core.schema import Column, ForeignKey, Index, Table
 from migrator.core.unrecorded import UnrecordedRepair, drops
 
@@ -48,6 +50,7 @@ __all__ = [
     "Decision",
     "ForgetMigration",
     "RebuildIndex",
+    "RebuildTable",
     "RecordMigration",
     "Refusal",
     "RepairPlan",
@@ -82,6 +85,24 @@ def plan_repair(
     return _Repair(analyse(facts), blocking, policy).plan()
 
 
+def plan_each(
+    incidents: Iterable[Incident], facts: ScanFacts
+) -> tuple[tuple[Incident, RepairPlan], ...]:
+    """Plan the repair of each incident for itself, blocking or not, to show what would mend it.
+
+    Args:
+        incidents: What `core.drift.classify(facts)` returned.
+        facts: The same facts.
+    """
+    found = tuple(incidents)
+    if not found:
+        return ()
+    analysis = analyse(facts)
+    return tuple(
+        (incident, _Repair(analysis, (incident,), RepairPolicy()).plan()) for incident in found
+    )
+
+
 class _Repair:
     """Collects the actions of one plan, in the order of their execution."""
 
@@ -100,6 +121,7 @@ class _Repair:
         self.additions: dict[ObjectRef, Action] = {}
         self.notes: dict[str, None] = {}
         self.refusals: list[Refusal] = []
+        self._missing: tuple[Change, ...] = ()
 
     def plan(self) -> RepairPlan:
         """Everything that is to be done about the blocking incidents."""
@@ -121,11 +143,16 @@ class _Repair:
         forgotten = self._recorded(unrecorded)
         for incident in self.incidents:
             self._single(incident, unrecorded)
+        self._take_along()
+        additions = [a for ref, a in self.additions.items() if ref.table not in self.tables]
+        if self.vendor == "sqlite":
+            additions, refused = rebuild_tables(additions, self.analysis)
+            self.refusals += [Refusal(self._about(table), why) for table, why in refused.items()]
         return RepairPlan(
             actions=(
                 *self.renames,
                 *(CreateTable(table) for table in _in_order(self.vendor, self.tables)),
-                *(a for ref, a in self.additions.items() if ref.table not in self.tables),
+                *in_order(additions),
                 *(a for actions in unrecorded.actions.values() for a in actions),
                 *(ForgetMigration(key) for key in reversed(forgotten)),
             ),
@@ -147,6 +174,10 @@ class _Repair:
         verdicts = [v for v in self.analysis.recorded if v.migration in incidents]
         effects = {effect.migration: effect for effect in self.facts.recorded}
         forgotten = plan_forgetting(self.analysis, verdicts, unrecorded.actions)
+        if self._lost_references(
+            key for v in verdicts if v.migration in forgotten for key in _tables_of(v)
+        ):
+            forgotten = ()  # migrate would make the table again, but not what refers to it
         for verdict in verdicts:
             if verdict.migration in forgotten:
                 self._note_gone(verdict)
@@ -155,6 +186,57 @@ class _Repair:
             if reason:
                 self.refusals.append(Refusal(incidents[verdict.migration], reason))
         return forgotten
+
+    def _lost_references(self, keys: Iterable[str]) -> tuple[Change, ...]:
+        """Foreign keys that went with tables (folded keys), on tables that are still there."""
+        made = {key for key in keys if self._live_table(key) is None}
+        if not made:
+            return ()
+        return tuple(
+            change
+            for change in self._differences()
+            if isinstance(change.expected, ForeignKey)
+            and fold_key(self.vendor, change.expected.to_table) in made
+            and fold_key(self.vendor, change.ref.table) not in made
+            and all(
+                self._live(Atom("column", change.ref.table, fold(self.vendor, name)))
+                for name in change.expected.columns
+            )
+        )
+
+    def _differences(self) -> Iterable[Change]:
+        if not self._missing:
+            found = diff(self.facts.expected, self.analysis.live)
+            self._missing = tuple(c for c in found if c.kind is ChangeKind.MISSING)
+        return self._missing
+
+    def _take_along(self) -> None:
+        """Make what hung on the tables and columns that are made again, and went with them."""
+        keys = {fold_key(self.vendor, key) for key in self.tables}
+        columns = {
+            (fold_key(self.vendor, action.table), fold(self.vendor, action.column.name))
+            for action in self.additions.values()
+            if isinstance(action, AddColumn)
+        }
+        lost = set(self._lost_references(keys)) if keys else set()
+        for change in self._differences() if keys or columns else ():
+            table = fold_key(self.vendor, change.ref.table)
+            if table in keys or change.ref.kind in {"table", "column"}:
+                continue
+            names = {(table, fold(self.vendor, name)) for name in change.columns}
+            thing = change.expected
+            if isinstance(thing, ForeignKey):
+                target = fold_key(self.vendor, thing.to_table)
+                names |= {(target, fold(self.vendor, name)) for name in thing.to_columns}
+            with_column = isinstance(thing, ForeignKey) or not thing or not thing.name
+            if with_column and len(names & columns) == 1 and names <= columns:
+                continue  # comes with its column
+            action = _mending(change)
+            if action is not None and (change in lost or names & columns):
+                self.additions.setdefault(change.ref, action)
+
+    def _about(self, table: str) -> Incident:
+        return next(i for i in self.incidents if i.object.table == table)
 
     def _note_gone(self, verdict: RecordedVerdict) -> None:
         renamed = {
@@ -213,6 +295,9 @@ class _Repair:
         if table is None:
             return ""
         if self._live_table(atom.table) is None:
+            reason = lookalike_table(table, self.analysis)
+            if reason:
+                return reason
             if table.key not in self.tables:
                 self.tables[table.key] = table
                 self._gone(ObjectRef("table", table.key, table.key))
@@ -222,6 +307,9 @@ class _Repair:
         ref = ObjectRef("column", table.key, expected.name)
         if self._live(atom):
             return f"The {ref} is there in another shape, which no repair changes."
+        reason = lookalike_column(table, expected, self.analysis)
+        if reason:
+            return reason
         if ref not in self.additions:
             self.additions[ref] = AddColumn(table.key, expected)
             self._gone(ref)
@@ -267,8 +355,14 @@ class _Repair:
             self._refuse(incident, "No repair does this; it has to be decided by hand.")
             return
         action = _mending(change)
-        if action is None:
-            self._refuse(incident, "No repair does this; it has to be changed by hand.")
+        reason = ""
+        if isinstance(action, CreateTable):
+            reason = lookalike_table(action.table, self.analysis)
+        elif isinstance(action, AddColumn) and (table := self._expected_table(action.table)):
+            reason = lookalike_column(table, action.column, self.analysis)
+        if action is None or reason:
+            reason = reason or "No repair does this; it has to be changed by hand."
+            self._refuse(incident, reason)
         elif isinstance(action, CreateTable):
             self.tables.setdefault(action.table.key, action.table)
             self._gone(incident.object)
@@ -326,6 +420,10 @@ def _mending(change: Change) -> Action | None:
     if isinstance(live, Index):
         return RebuildIndex(table, live)
     return ValidateConstraint(table, live.name)
+
+
+def _tables_of(verdict: RecordedVerdict) -> set[str]:
+    return {atom.table for atom in verdict.atoms if atom.kind == "table"}
 
 
 def _in_order(vendor: str, tables: Mapping[str, Table]) -> Iterator[Table]:

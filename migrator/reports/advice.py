@@ -78,7 +78,7 @@ def _after_looking(report: Report) -> tuple[Advice, ...]:
 def _mend(report: Report, drifted: Sequence[DatabaseReport]) -> tuple[Advice, ...]:
     """By hand what no repair takes, since a repair does all of an alias or nothing; then it."""
     incidents = [i for d in drifted if d.drift for i in d.drift.blocking]
-    by_hand = sorted({i.code.value for i in incidents if not _repairable(i)})
+    by_hand = sorted({i.code.value for i in incidents if not i.mendable})
     repair = f"{MANAGE} --repair{_selection(report, drifted)}"
     if by_hand:
         first = Advice(f"Mend {', '.join(by_hand)} by hand, as the hints above say.")
@@ -88,13 +88,6 @@ def _mend(report: Report, drifted: Sequence[DatabaseReport]) -> tuple[Advice, ..
     if report.kind == "repair":
         return (Advice("Look at what the repair left:", f"{MANAGE} --check"),)
     return (Advice("Repair the drift, then migrate:", repair),)
-
-
-def _repairable(incident: Incident) -> bool:
-    """Whether a repair may mend it: the classification knows, and says so in the hint. The code
-    alone does not tell (a missing default can be mended, a wrong type cannot).
-    """
-    return not incident.hint or "repair" in incident.hint.lower()
 
 
 def _drifted(report: Report) -> list[DatabaseReport]:

@@ -14,7 +14,7 @@ from migrator.core.comparison import fold_key
 from migrator.core.diff import diff
 from migrator.core.incidents import Incident
 from migrator.exceptions import DecisionNeeded, MigratorError, RepairFailed
-from migrator.mending import plan_mending
+from migrator.mending import plan_mending, propose_sql
 from migrator.scanner import ScanResult
 from tests.mutations.arena import Arena, NotPossible, news
 from tests.mutations.mutations import HISTORY, Mutation, generate
@@ -73,6 +73,7 @@ class Judge:
             self._detected(mutation, state, proved)
             if not mend or not proved.blocked:
                 return
+            self._proposed(mutation, proved)
             if self.arena.vendor != "postgresql" or not (commits or self._commits(proved)):
                 self._mended(mutation, proved)
                 return
@@ -121,6 +122,14 @@ class Judge:
             self.verdicts.fail(mutation, f"blocks with state: {_brief(state_blocks)}")
         if by_state and not state_blocks:
             counts["unconfirmed"] += 1
+
+    def _proposed(self, mutation: Mutation, proved: ScanResult) -> None:
+        """What may be mended is said to be so, with the SQL."""
+        incidents = propose_sql(
+            connection, proved.loader, proved.recorded, proved.blocking, proved.facts
+        )
+        if mutation.mends and not any(i.mendable and i.sql for i in incidents):
+            self.verdicts.fail(mutation, f"no SQL is proposed: {_brief(list(incidents))}")
 
     def _history(self, mutation: Mutation, state: ScanResult, found: list[Incident]) -> None:
         counts = self.verdicts.counts[mutation.kind]

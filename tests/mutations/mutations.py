@@ -96,7 +96,8 @@ def _column(table: Table, column: Column, dialect: Dialect, *, in_key: bool) -> 
         made(dialect.drop_column(table, column)),
         "DR101 DR103",
         True,
-        None if in_key else True,
+        # Where nothing says what the rows would get, a repair cannot.
+        True if not in_key and (column.nullable or column.default is not None) else None,
         True,
     )
     yield Mutation(
@@ -225,7 +226,10 @@ def _indexes(table: Table, dialect: Dialect) -> Iterator[Mutation]:
                 True,
                 commits=True,
             )
-    plain = next((column.name for column in table.columns if not column.identity), "")
+    led = {thing.columns[0] for thing in (*table.indexes, *table.uniques) if thing.columns}
+    led |= {name for key in table.foreign_keys for name in key.columns}
+    led |= set(table.primary_key.columns[:1]) if table.primary_key else set()
+    plain = next((c.name for c in table.columns if c.name not in led and "(" in c.type), "")
     if plain:
         sql = dialect.add_index(table, plain)
         yield Mutation("add index", key, "stray_index", tuple(sql), "DR108", False, None)

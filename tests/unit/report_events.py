@@ -28,6 +28,7 @@ MISSING = Incident(
     "shop.0002_total is recorded as applied, but the column that it adds is not there.",
     "Repair forgets the row, so that migrate applies it again.",
     ("DELETE FROM django_migrations WHERE app = 'shop' AND name = '0002_total'",),
+    mendable=True,
 )
 PRESENT = Incident(
     Code.UNRECORDED_PRESENT,

@@ -482,7 +482,8 @@ def test_a_disabled_trigger_blocks() -> None:
 
 @pytest.mark.parametrize(
     ("last", "largest", "found"),
-    [(5, 9, True), (9, 9, False), (None, 1, True), (None, None, False), (None, 0, False)],
+    # None: the role may not know the sequence's position.
+    [(5, 9, True), (9, 9, False), (0, 1, True), (None, 1, False), (0, None, False), (0, 0, False)],
 )
 def test_a_sequence_behind_its_column(last: int | None, largest: int | None, found: bool) -> None:
     live = replace(

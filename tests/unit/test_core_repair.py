@@ -329,7 +329,7 @@ def test_a_missing_index_and_a_missing_constraint_are_made() -> None:
     chain = shop().add("2", attach("book", indexes=(index("price"),), uniques=(unique,)))
     book = replace(chain.schema().tables["book"], indexes=(), uniques=())
     found = actions(chain.facts(2, schema(book)))
-    assert found == [CreateIndex("book", index("price")), AddConstraint("book", unique)]
+    assert found == [AddConstraint("book", unique), CreateIndex("book", index("price"))]
 
 
 def test_a_missing_default_is_set() -> None:

@@ -18,11 +18,13 @@ from django.db.migrations.state import ProjectState
 from django.db.models import Field, Model
 
 from migrator.core import repair as plan
+from migrator.core.actions import Action
 from migrator.core.drift import ScanFacts
 from migrator.core.effects import MigrationKey
 from migrator.core.incidents import Incident
-from migrator.core.schema import split_key
+from migrator.core.schema import Check, ForeignKey, PrimaryKey, Unique, split_key
 from migrator.exceptions import RepairFailed, UsageError
+from migrator.mending.obstacles import Obstacles
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +34,25 @@ class Mending:
     Attributes:
         plan: What to do, what to ask, what to refuse.
         mender: Carries the actions out.
-        shown: (description, SQL) of each action.
+        steps: The actions with their SQL; what another one brings along is left out.
     """
 
     plan: plan.RepairPlan
     mender: Mender
-    shown: tuple[tuple[str, tuple[str, ...]], ...]
+    steps: tuple[tuple[Action, tuple[str, ...]], ...]
+
+    @property
+    def shown(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """(description, SQL) of each action."""
+        return tuple((action.description, sql) for action, sql in self.steps)
+
+    def obstacles(self) -> tuple[str, ...]:
+        """What the rows that are there do not allow, one sentence for each. Reads only.
+
+        Raises:
+            DatabaseError: From the server.
+        """
+        return tuple(reason for action, _ in self.steps if (reason := self.mender.obstacle(action)))
 
 
 def plan_mending(
@@ -64,8 +79,26 @@ def plan_mending(
     policy = plan.RepairPolicy(frozenset(_assumed(name) for name in assume_applied))
     made = plan.plan_repair(incidents, facts, policy)
     mender = Mender(connection, loader, recorded)
-    shown = tuple((action.description, mender.render_sql(action)) for action in made.actions)
-    return Mending(made, mender, shown)
+    if made.refusals or made.decisions:
+        return Mending(made, mender, _rendered(mender, made.actions, lenient=True))
+    return Mending(made, mender, _rendered(mender, made.actions))
+
+
+def _rendered(
+    mender: Mender, actions: Iterable[plan.Action], *, lenient: bool = False
+) -> tuple[tuple[plan.Action, tuple[str, ...]], ...]:
+    """`lenient`: nothing of it is going to be done, so that what cannot be shown is no error."""
+    steps = []
+    for action in actions:
+        try:
+            sql = mender.render_sql(action)
+        except Exception:
+            if not lenient:
+                raise
+            sql = ()
+        if sql or lenient:
+            steps.append((action, sql))
+    return tuple(steps)
 
 
 def _assumed(name: str) -> MigrationKey:
@@ -100,6 +133,32 @@ class Mender:
         self._head = nodes
         self._states: dict[MigrationKey | None, ProjectState] = {}
         self._recorder = MigrationRecorder(connection)
+        self._added: set[tuple[str, str]] = set()  # (db_table, column)
+
+    def obstacle(self, action: plan.Action) -> str:
+        """What the rows that are there do not allow of an action; "" for nothing. Reads only.
+
+        Args:
+            action: One action of a plan.
+
+        Raises:
+            DatabaseError: From the server.
+        """
+        parts = action.parts if isinstance(action, plan.RebuildTable) else (action,)
+        for part in parts:
+            if not isinstance(
+                part, plan.AddColumn | plan.AddConstraint | plan.CreateIndex | plan.RebuildIndex
+            ):
+                continue
+            model = self._model(part.table, getattr(part, "state", None))
+            reason = Obstacles(self._connection, model).of(part)
+            if reason:
+                return reason
+        return ""
+
+    def outside_transaction(self, action: plan.Action) -> bool:
+        """Whether an action has to run after the transaction of the others."""
+        return isinstance(action, plan.RebuildIndex) and self._connection.vendor == "postgresql"
 
     def render_sql(self, action: plan.Action) -> tuple[str, ...]:
         """The SQL of an action, without running it.
@@ -141,8 +200,7 @@ class Mender:
                 model._meta.local_many_to_many.clear()  # each table is an action of its own
                 editor.create_model(model)
             case plan.AddColumn(table, column, state):
-                model = self._model(table, state)
-                editor.add_field(model, _field(model, column.name))
+                self._add_column(self._model(table, state), column.name, editor)
             case plan.CreateIndex(table, index, state):
                 self._create_index(self._model(table, state), index, editor)
             case plan.AddConstraint(table, constraint, state):
@@ -150,16 +208,18 @@ class Mender:
             case plan.SetDefault(table, column):
                 model = self._model(table, None)
                 self._set_default(model, _field(model, column.name), editor)
+            case plan.RebuildTable():
+                self._rebuild_table(action, editor)
             case plan.RebuildIndex(table, index):
-                editor.execute(f"DROP INDEX {editor.quote_name(index.name)}")
-                self._create_index(self._model(table, None), index, editor)
+                self._rebuild_index(table, index, editor)
             case plan.ValidateConstraint(table, name):
                 editor.execute(
                     f"ALTER TABLE {_quoted(editor, table)} "
                     f"VALIDATE CONSTRAINT {editor.quote_name(name)}"
                 )
             case plan.ResetSequence(_, _, sequence, value):
-                editor.execute(f"SELECT setval('{editor.quote_name(sequence)}', {int(value)})")
+                name = _quoted(editor, sequence).replace("'", "''")
+                editor.execute(f"SELECT setval('{name}', {int(value)})", params=None)
             case _:
                 assert_never(action)
 
@@ -216,51 +276,119 @@ class Mender:
         limit = self._connection.ops.max_name_length()
         return name[:limit] if limit else name
 
+    # -- columns and tables -------------------------------------------------------------------
+
+    def _add_column(self, model: type[Model], column: str, editor: Any) -> None:
+        field = _field(model, column)
+        editor.add_field(model, field)
+        self._added.add((model._meta.db_table, str(field.column)))
+
+    def _rebuild_table(self, action: plan.RebuildTable, editor: Any) -> None:
+        """Make the table anew as state has it (SQLite), missing columns given their default.
+
+        `_remake_table` copies the columns of the model, so that they all have to be there.
+        """
+        model = self._model(action.table, None)
+        table = editor.quote_name(model._meta.db_table)
+        for part in action.parts:
+            if not isinstance(part, plan.AddColumn):
+                continue
+            field: Any = _field(model, part.column.name)
+            if field.generated:
+                continue
+            name = editor.quote_name(field.column)
+            editor.execute(
+                f"ALTER TABLE {table} ADD COLUMN {name} {field.db_type(self._connection)}"
+            )
+            if field.has_db_default():
+                sql, params = editor.db_default_sql(field)
+                editor.execute(f"UPDATE {table} SET {name} = {sql}", params)
+            elif not field.null:
+                value = editor.prepare_default(editor.effective_default(field))
+                editor.execute(f"UPDATE {table} SET {name} = {value}", [])
+        editor._remake_table(model)
+
     # -- indexes and constraints ------------------------------------------------------------
 
     def _create_index(self, model: type[Model], wanted: Any, editor: Any) -> None:
+        if self._from_meta(model, wanted, editor):
+            return
+        table = model._meta.db_table
+        fields = [_field(model, column) for column in wanted.columns if column]
+        if not fields or len(fields) != len(wanted.columns):
+            raise RepairFailed(f"Index {wanted.name} on {table} is not in state.")
+        if len(fields) == 1 and (table, fields[0].column) in self._added:
+            return  # came with its column
+        if wanted.unique:
+            editor.execute(editor._create_unique_sql(model, fields))
+        elif any(key.opclass.endswith("_pattern_ops") for key in wanted.keys):
+            editor.execute(editor._create_like_index_sql(model, fields[0]))
+        else:
+            editor.execute(editor._create_index_sql(model, fields=fields, name=wanted.name or None))
+
+    def _from_meta(self, model: type[Model], wanted: Any, editor: Any) -> bool:
+        """Make an index or constraint that the model's Meta names."""
         for index in model._meta.indexes:
             if index.name == wanted.name:
                 editor.add_index(model, index)
-                return
-        fields = [_field(model, column) for column in wanted.columns if column]
-        if not fields or len(fields) != len(wanted.columns):
-            raise RepairFailed(f"Index {wanted.name} on {model._meta.db_table} is not in state.")
-        if wanted.unique:
-            editor.execute(editor._create_unique_sql(model, fields))
-        else:
-            editor.execute(editor._create_index_sql(model, fields=fields))
-
-    def _add_constraint(self, model: type[Model], wanted: Any, editor: Any) -> None:
+                return True
         for constraint in model._meta.constraints:
             if constraint.name == wanted.name:
                 editor.add_constraint(model, constraint)
-                return
-        columns = getattr(wanted, "columns", ())
-        fields = [_field(model, column) for column in columns]
-        if hasattr(wanted, "to_table") and len(fields) == 1:
-            editor.execute(
-                editor._create_fk_sql(model, fields[0], "_fk_%(to_table)s_%(to_column)s")
+                return True
+        return False
+
+    def _rebuild_index(self, table: str, index: Any, editor: Any) -> None:
+        """Drop an invalid index and make it again just as it is defined, without locking
+        writers out (PostgreSQL, which alone has invalid indexes).
+        """
+        name = ".".join(
+            editor.quote_name(part) for part in (split_key(table)[0], index.name) if part
+        )
+        with self._connection.cursor() as cursor:
+            cursor.execute("SELECT pg_get_indexdef(%s::regclass)", [name])
+            (definition,) = cursor.fetchone()
+        create = str(definition).replace(" INDEX ", " INDEX CONCURRENTLY ", 1)
+        editor.execute(f"DROP INDEX CONCURRENTLY {name}", params=None)
+        editor.execute(create, params=None)
+        if editor.collect_sql:
+            return
+        with self._connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT indisvalid FROM pg_index WHERE indexrelid = %s::regclass", [name]
             )
-        elif type(wanted).__name__ == "Unique" and fields:
-            editor.execute(editor._create_unique_sql(model, fields))
-        elif type(wanted).__name__ == "Check" and len(fields) == 1:
-            params = fields[0].db_parameters(connection=self._connection)
-            editor.execute(
-                editor._create_check_sql(model, wanted.name or "", str(params.get("check") or ""))
-            )
-        else:
-            raise RepairFailed(
-                f"Constraint {getattr(wanted, 'name', '')} on {model._meta.db_table} "
-                "is not in state."
-            )
+            (valid,) = cursor.fetchone()
+        if not valid:
+            raise RepairFailed(f"Index {index.name} on {table} is still not valid after a rebuild.")
+
+    def _add_constraint(self, model: type[Model], wanted: Any, editor: Any) -> None:
+        if wanted.name and self._from_meta(model, wanted, editor):
+            return
+        table = editor.quote_name(model._meta.db_table)
+        fields: list[Any] = [_field(model, column) for column in getattr(wanted, "columns", ())]
+        match wanted:
+            case ForeignKey() if len(fields) == 1:
+                suffix = "_fk_%(to_table)s_%(to_column)s"
+                editor.execute(editor._create_fk_sql(model, fields[0], suffix))
+            case Unique() if fields:
+                editor.execute(editor._create_unique_sql(model, fields))
+            case Check() if len(fields) == 1:
+                check = fields[0].db_parameters(connection=self._connection).get("check")
+                editor.execute(f"ALTER TABLE {table} ADD CHECK ({check})", params=None)
+            case PrimaryKey() if fields:
+                names = ", ".join(editor.quote_name(field.column) for field in fields)
+                editor.execute(f"ALTER TABLE {table} ADD PRIMARY KEY ({names})", params=None)
+            case _:
+                raise RepairFailed(
+                    f"Constraint {wanted.name} on {model._meta.db_table} is not in state."
+                )
 
     def _set_default(self, model: type[Model], field: Any, editor: Any) -> None:
         sql, params = editor.db_default_sql(field)
         editor.execute(
             f"ALTER TABLE {editor.quote_name(model._meta.db_table)} "
             f"ALTER COLUMN {editor.quote_name(field.column)} SET DEFAULT {sql}",
-            params,
+            params or None,
         )
 
 
