@@ -11,6 +11,7 @@ from migrator.expectation import read_expected
 from migrator.ledger import in_doubt
 from migrator.mending import plan_mending
 from migrator.phases.context import Context
+from migrator.replay import remove_stale
 from migrator.scanner import ScanResult, plan_sql, reconcile_history, scan_target
 
 
@@ -45,6 +46,8 @@ def run(context: Context) -> None:
         rows = context.backend.history(context.connection) or ()
         reconcile_history(context.ledger, rows, alias=context.alias, emit=context.emit)
         context.held = _held(context)
+        if not context.read_only:
+            remove_stale(context.connection, context.settings.scratch.get(context.alias, {}))
         context.scan = scan_target(
             context.connection,
             context.backend,

@@ -4,6 +4,6 @@ A migration finds its database by alias, so the alias has to mean the scratch da
 is replayed. Only in a process of its own can no crash leave it meaning that.
 """
 
-from migrator.replay.process import Replay, replay_digest
+from migrator.replay.process import Replay, remove_stale, replay_digest
 
-__all__ = ["Replay", "replay_digest"]
+__all__ = ["Replay", "remove_stale", "replay_digest"]

@@ -22,6 +22,7 @@ from typing import IO, Any
 
 import django
 from django.conf import settings as django_settings
+from django.db import Error
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.loader import MigrationLoader
 
@@ -160,6 +161,25 @@ def replay_digest(
         "migrator": metadata.version("django-migrator-journal"),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def remove_stale(connection: BaseDatabaseWrapper, overrides: Mapping[str, Any]) -> tuple[str, ...]:
+    """Remove the scratch databases that replays of runs that were killed have left.
+
+    Args:
+        connection: The target.
+        overrides: MIGRATOR["SCRATCH"] of its alias.
+
+    Returns:
+        Their names; nothing where their server does not answer.
+    """
+    server = scratch_server(connection, overrides)
+    try:
+        return server.remove_stale()
+    except (Error, OSError):
+        return ()
+    finally:
+        server.close()
 
 
 def scratch_server(connection: BaseDatabaseWrapper, overrides: Mapping[str, Any]) -> ScratchServer:

@@ -7,14 +7,17 @@ each: a scan in a process of its own for each would cost more than all the rest.
 from __future__ import annotations
 
 import json
+import signal
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.projects import Project
-from tests.servers import Database
+from tests.projects import Project, kill
+from tests.servers import Database, MySQLDatabase, PostgresDatabase
 
 VENDORS = [
     pytest.param("postgresql", marks=pytest.mark.postgresql),
@@ -43,13 +46,14 @@ def execute(statements):
 
 
 def look(options):
-    report = Migrator(MigratorOptions(**options)).migrate_all()
+    report = Migrator(MigratorOptions(skip_makemigrations=True, **options)).migrate_all()
     (found,) = report.db_reports
+    incidents = found.drift.incidents if found.drift else ()
     return {
         "outcome": report.outcome,
         "run": report.run_id,
         "error": found.error.message if found.error else "",
-        "incidents": [incident.to_dict() for incident in (found.drift.incidents if found.drift else ())],
+        "incidents": [incident.to_dict() for incident in incidents],
     }
 
 
@@ -160,14 +164,14 @@ def index_drop(vendor: str, name: str) -> str:
 
 def mutations(vendor: str) -> list[tuple[dict[str, Any], tuple[str, bool, str]]]:
     """A change behind the back of state, its reverse, and the incident that it is."""
-    price = "ALTER TABLE shop_book ADD COLUMN price integer DEFAULT 0 NOT NULL"
-    found = [
+    return [
         (
             {
                 "do": [index_drop(vendor, "by_sql")],
                 "undo": ["CREATE UNIQUE INDEX by_sql ON shop_book (title)"],
             },
-            ("DR105", True, "index"),
+            # A unique index serves as a unique constraint does.
+            ("DR105", True, "unique" if vendor == "mysql" else "index"),
         ),
         (
             {
@@ -191,8 +195,6 @@ def mutations(vendor: str) -> list[tuple[dict[str, Any], tuple[str, bool, str]]]
             ("DR108", False, "view"),
         ),
     ]
-    assert price
-    return found
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
@@ -232,3 +234,212 @@ def test_what_state_does_not_know_of_is_proved_by_snapshot_and_by_replay(
             )
             assert found[0]["since"] == (verified["run"] if evidence == "snapshot" else None)
             assert (verified["run"] in found[0]["message"]) == (evidence == "snapshot")
+
+
+# -- a file ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("vendor", VENDORS[:2])
+def test_a_file_made_from_another_database_proves_as_much(
+    vendor: str,
+    create_database: Callable[..., Database],
+    make_project: Callable[..., Project],
+) -> None:
+    made = shop(make_project, create_database(vendor))
+    made.manage("migrate", "-v0", check=True)
+    file = made.root / "schema.json"
+    said = made.migrator("schema", "snapshot", "--output", str(file), check=True)
+    assert "1 database in" in said.stderr
+    document = json.loads(file.read_text())
+    assert (document["format"], [d["alias"] for d in document["databases"]]) == (1, ["default"])
+    assert document["databases"][0]["recorded"][-1] == "shop.0002_opaque"
+    assert oct(file.stat().st_mode & 0o777) == "0o600"
+
+    database = create_database(vendor)
+    project = shop(make_project, database)
+    project.manage("migrate", "-v0", check=True)
+    options = {"check": True, "expected": str(file)}
+    cases = mutations(vendor)
+    ahead = "DELETE FROM django_migrations WHERE name = '0002_opaque'"
+    results = look(
+        project,
+        {"options": options},
+        *({**step, "options": options} for step, _ in cases),
+        {"do": [ahead], "options": options},
+        {"options": {"check": True, "expected": str(file.with_name("absent.json"))}},
+    )
+    healthy, *mutated, refused, absent = results
+    assert healthy["outcome"] == "complete", healthy
+    for (_, wanted), outcome in zip(cases, mutated, strict=True):
+        found = [i for i in outcome["incidents"] if i["evidence"] == "replay"]
+        assert [(i["code"], i["blocking"], i["object"]["kind"]) for i in found] == [wanted]
+        assert "not what schema.json has" in found[0]["message"]
+    assert refused["outcome"] == "failed"
+    assert "not recorded here: shop.0002_opaque" in refused["error"]
+    assert "absent.json cannot be read" in absent["error"]
+
+
+def test_what_is_recorded_beyond_a_file_is_laid_on_top(
+    sqlite_database: Database, make_project: Callable[..., Project]
+) -> None:
+    project = shop(make_project, sqlite_database)
+    project.manage("migrate", "-v0", check=True)
+    file = project.root / "schema.json"
+    project.migrator("schema", "snapshot", "--output", str(file), check=True)
+    project.write_migration(
+        "shop",
+        "0003_pages",
+        """\
+        class Migration(migrations.Migration):
+            dependencies = [("shop", "0002_opaque")]
+            operations = [
+                migrations.AddField("Author", "born", models.IntegerField(null=True)),
+                migrations.CreateModel("Tag", [("id", models.BigAutoField(primary_key=True))]),
+            ]
+        """,
+    )
+    project.manage("migrate", "-v0", check=True)
+    options = {"check": True, "expected": str(file)}
+    healthy, dropped = look(
+        project,
+        {"options": options},
+        {"do": ["ALTER TABLE shop_author DROP COLUMN born"], "options": options},
+    )
+    assert healthy["outcome"] == "complete", healthy
+    (incident,) = [i for i in dropped["incidents"] if i["blocking"]]
+    assert (incident["evidence"], incident["migration"]["name"]) == ("replay", "0003_pages")
+
+
+def test_a_file_that_is_no_snapshot_is_refused(
+    sqlite_database: Database, make_project: Callable[..., Project]
+) -> None:
+    project = shop(make_project, sqlite_database)
+    project.manage("migrate", "-v0", check=True)
+    contents = ["{", "[]", '{"format": 2}', '{"format": 1}', '{"format": 1, "databases": []}']
+    contents.append(json.dumps({"format": 1, "databases": [{"alias": "default"}]}))
+    contents.append(
+        json.dumps({"format": 1, "databases": [{"alias": "default", "vendor": "sqlite"}]})
+    )
+    files = [project.write(f"{number}.json", text) for number, text in enumerate(contents)]
+    results = look(
+        project, *({"options": {"check": True, "expected": str(file)}} for file in files)
+    )
+    assert [result["outcome"] for result in results] == ["failed"] * len(files)
+    whys = [
+        "it is not JSON",
+        'it has no "format": 1',
+        'it has no "format": 1',
+        "it lists no databases",
+        "does not hold the alias 'default' (it holds none)",
+        "as it is on None; here it is on sqlite",
+        "of 'default' it has no schema that can be read",
+    ]
+    for result, why in zip(results, whys, strict=True):
+        assert why in result["error"], result
+
+
+# -- scratch databases ------------------------------------------------------------------
+
+
+def scratch_databases(database: Database, temporary: Path) -> list[str]:
+    """The scratch databases that there are of this project's runs."""
+    if isinstance(database, PostgresDatabase):
+        rows = database.query("SELECT datname FROM pg_database")
+    elif isinstance(database, MySQLDatabase):
+        rows = database.query("SHOW DATABASES")
+    else:
+        rows = [(path.name,) for path in temporary.iterdir()]
+    return sorted(name for (name,) in rows if name.endswith(ALIAS) or ALIAS + "." in name)
+
+
+ALIAS = "evidence_alias"
+SLOW = """\
+    import os
+    import time
+
+    from django.db import migrations
+
+    def wait(apps, schema_editor):
+        flag = os.environ.get("REPLAY_FLAG")
+        if flag and "migrator_scratch_" in str(schema_editor.connection.settings_dict["NAME"]):
+            open(flag, "w").close()
+            if os.environ.get("REPLAY_FAILS"):
+                raise ValueError("no pages")
+            time.sleep(600)
+
+    class Migration(migrations.Migration):
+        dependencies = [("shop", "0002_opaque")]
+        operations = [migrations.RunPython(wait)]
+    """
+
+
+@pytest.fixture(params=VENDORS)
+def slow_shop(
+    request: pytest.FixtureRequest,
+    create_database: Callable[..., Database],
+    make_project: Callable[..., Project],
+    tmp_path: Path,
+) -> Iterator[tuple[Project, Database, Path]]:
+    """A project whose replay can be made to hang or to fail, on an alias of its own."""
+    database = create_database(request.param)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    app = {**SHOP, "migrations": {**SHOP["migrations"], "0003_slow": SLOW}}
+    project = make_project(
+        databases={"default": {}, ALIAS: database.settings()},
+        apps={"shop": app},
+        installed=("django.contrib.contenttypes",),
+        routing={"shop": ALIAS, "contenttypes": ALIAS},
+    )
+    project.env["TMPDIR"] = str(temporary)
+    project.manage("migrate", "-v0", "--database", ALIAS, check=True)
+    yield project, database, temporary
+    assert scratch_databases(database, temporary) == []
+
+
+AGAIN = ("migrate_all", "--database", ALIAS, "--skip-makemigrations", "-v0")
+ARGUMENTS = ("migrate_all", "--check", "--deep", "--database", ALIAS)
+
+
+def test_a_replay_that_fails_says_which_migration_and_leaves_nothing(
+    slow_shop: tuple[Project, Database, Path],
+) -> None:
+    project, database, temporary = slow_shop
+    flag = project.root / "flag"
+    before = database.dump(schema_only=False)
+    done = project.manage(*ARGUMENTS, env={"REPLAY_FLAG": str(flag), "REPLAY_FAILS": "1"})
+    assert done.returncode == 1, done
+    assert "cannot be replayed: MigratorError: migration shop.0003_slow: ValueError: no pages" in (
+        " ".join(done.stdout.split())
+    )
+    assert database.dump(schema_only=False) == before
+    assert scratch_databases(database, temporary) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["SIGINT", "SIGKILL"])
+def test_a_replay_that_is_cut_short_leaves_nothing_for_long(
+    slow_shop: tuple[Project, Database, Path], number: int
+) -> None:
+    project, database, temporary = slow_shop
+    flag = project.root / "flag"
+    process = project.popen(*ARGUMENTS, env={"REPLAY_FLAG": str(flag)})
+    try:
+        deadline = time.monotonic() + 100
+        while not flag.exists():
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert scratch_databases(database, temporary) != []
+        # Whoever comes meanwhile leaves it alone: its owner lives.
+        done = project.manage(*AGAIN)
+        assert done.returncode == 0, done
+        assert scratch_databases(database, temporary) != []
+    finally:
+        out, err = kill(process, number)
+    if number == signal.SIGINT:
+        assert process.returncode == 130, (out, err)
+    else:
+        assert scratch_databases(database, temporary) != []
+        done = project.manage(*AGAIN)
+        assert done.returncode == 0, done
+    assert scratch_databases(database, temporary) == []
