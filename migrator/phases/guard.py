@@ -153,8 +153,8 @@ def run(context: Context) -> None:
     if not owns_anything(context.connection):
         raise SkipTarget("no app is routed to it")
     _mirror_isolated(context)
-    _history_consistent(context)
     _nobody_else_migrates(context)
+    _history_consistent(context)
 
 
 def _connection_live(context: Context) -> None:

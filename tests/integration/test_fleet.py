@@ -23,7 +23,7 @@ from migrator.core.options import MigratorOptions
 from migrator.exceptions import ExitCode
 from migrator.fleet import Fleet
 from migrator.reports.document import Report
-from tests.servers import SQLiteServer
+from tests.servers import PostgresDatabase, SQLiteServer
 
 Register = Callable[..., BaseDatabaseWrapper]
 
@@ -249,3 +249,27 @@ def test_a_run_that_the_journal_cannot_close_is_not_clean(
     assert report.exit_code == ExitCode.FAILED
     assert not report.all_clean
     assert "no space left" in report.notices[0].message
+
+
+# -- somebody else is at work -----------------------------------------------------------------
+
+
+@pytest.mark.timeout(60)
+def test_a_locked_history_is_named_not_waited_for(
+    run: Callable[..., Report], register_alias: Register, postgres_database: PostgresDatabase
+) -> None:
+    """Reading django_migrations would wait as long as the other one holds it."""
+    connection = register_alias(postgres_database.settings())
+    assert run(connection.alias).all_clean
+    other = postgres_database.connect()
+    try:
+        other.execute("BEGIN")
+        other.execute("LOCK TABLE django_migrations")
+        for options in ({}, {"check": True}):
+            report = run(connection.alias, **options)
+            assert report.exit_code == ExitCode.LOCKED
+            error = report.database(connection.alias).error
+            assert error is not None
+            assert "Somebody else" in error.message
+    finally:
+        other.close()
