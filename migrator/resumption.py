@@ -294,7 +294,7 @@ def _judged(
         in_doubt=_doubtful_operations(ledger.entries("operation"), set(scan.pending)),
         pending=scan.pending,
     )
-    if scan.blocked and not repair:
+    if scan.blocked and not repair and not waits:  # what is at work now is not judged yet
         return replace(
             planned,
             action="stop",
@@ -304,7 +304,7 @@ def _judged(
             error_type="DriftFound",
             exit_code=1,
         )
-    return replace(planned, reason=_why(planned, waits, drifted=scan.blocked))
+    return replace(planned, reason=_why(planned, waits, drifted=scan.blocked and repair))
 
 
 def _why(planned: ResumePlanned, waits: str, *, drifted: bool) -> str:

@@ -7,7 +7,7 @@ One function for the scan phase, for the second scan of a repair and for verific
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
@@ -28,7 +28,7 @@ from migrator.core.laying import lay_reference, lost_since
 from migrator.core.reference import Held, Record, digest_tables
 from migrator.core.schema import Schema, split_key
 from migrator.exceptions import ExpectedRefused
-from migrator.executor import lost_leaves, reconcile
+from migrator.executor import lost_leaves, online_indexes, reconcile
 from migrator.ledger import Ledger
 from migrator.mending import propose_sql
 from migrator.sources import (
@@ -145,6 +145,8 @@ def scan_target(
     plan = pending_plan(loader, tuple(labels) or None)
     pending = tuple(MigrationKey(item.app_label, item.name) for item in plan)
     facts = _gather(connection, backend, loader, rows, recorded, pending)
+    online = online_indexes(loader.graph.nodes[key] for key in pending)
+    facts = replace(facts, live=_without_unfinished(facts.live, online))
     if replay is not None:
         request = ReplayRequest(tuple(row.migration for row in rows), recorded, facts.expected)
         held = (*held, replay(request))
@@ -189,6 +191,20 @@ def scan_target(
         )
     )
     return ScanResult(loader, facts, incidents, recorded, pending, _leaves(loader, recorded))
+
+
+def _without_unfinished(live: Schema, online: Collection[str]) -> Schema:
+    """Leave out INVALID indexes that pending migrations build online: a run that was cut short
+    has left them, and the executor drops them and builds them again.
+    """
+    left = {
+        key: tuple(index for index in table.indexes if index.valid or index.name not in online)
+        for key, table in live.tables.items()
+    }
+    if all(left[key] == table.indexes for key, table in live.tables.items()):
+        return live
+    tables = {key: replace(table, indexes=left[key]) for key, table in live.tables.items()}
+    return replace(live, tables=tables)
 
 
 def _initial_present(incident: Incident, loader: MigrationLoader) -> bool:

@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 from migrator.executor.crashsafe import CrashSafeExecutor, checksum
+from migrator.executor.operations import online_indexes
 from migrator.executor.ports import (
     Attempt,
     ExecutionJournal,
@@ -36,5 +37,6 @@ __all__ = [
     "Settled",
     "checksum",
     "lost_leaves",
+    "online_indexes",
     "reconcile",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum, auto
 from typing import Any
 
@@ -74,6 +74,17 @@ def index_operation(operation: Operation) -> Any:
     if isinstance(operation, operations.SeparateDatabaseAndState):
         return operation.database_operations[0]
     return operation
+
+
+def online_indexes(migrations: Iterable[Migration]) -> frozenset[str]:
+    """Names of the indexes that migrations build outside of a transaction (CONCURRENTLY)."""
+    return frozenset(
+        str(index_operation(operation).index.name)
+        for migration in migrations
+        for operation in migration.operations
+        if nature_of(operation) is Nature.INDEX
+        and isinstance(index_operation(operation), operations.AddIndex)
+    )
 
 
 def runs_in_transaction(migration: Migration, operation: Operation) -> bool:
