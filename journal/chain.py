@@ -25,6 +25,8 @@ from typing import Any
 
 from journal.records import Break, Entry, Run, RunStatus, Target
 
+_SCALARS = frozenset({str, int, bool, type(None)})
+
 
 def plain(value: Any) -> Any:
     """Turn a value into what JSON knows, the same way each time.
@@ -37,7 +39,18 @@ def plain(value: Any) -> Any:
         sorted; what JSON does not know (paths, UUIDs, NaN) becomes its text: a journal must
         not fail in the middle of a migration over an odd value.
     """
-    if value is None or (isinstance(value, bool | int) and not isinstance(value, Enum)):
+    kind = type(value)
+    # A schema is ten thousands of these: the common kinds first, and exactly.
+    if kind in _SCALARS:
+        return value
+    if kind is dict:
+        return {
+            key if type(key) is str else str(plain(key)): plain(inner)
+            for key, inner in value.items()
+        }
+    if kind is list or kind is tuple:
+        return [plain(inner) for inner in value]
+    if isinstance(value, bool | int) and not isinstance(value, Enum):
         return value
     if isinstance(value, Enum):
         return plain(value.value)
@@ -74,7 +87,12 @@ def canonical(value: Any) -> str:
 
 def digest(value: Any) -> str:
     """SHA-256, in hexadecimal, over the canonical JSON of a value."""
-    return sha256(canonical(plain(value)).encode("ascii")).hexdigest()
+    return digest_plain(plain(value))
+
+
+def digest_plain(value: Any) -> str:
+    """The same, of what `plain` has returned."""
+    return sha256(canonical(value).encode("ascii")).hexdigest()
 
 
 def format_time(moment: datetime) -> str:

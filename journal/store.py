@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from journal import rules, statements, supersession
 from journal.audit import audit
-from journal.chain import digest, plain
+from journal.chain import digest_plain, plain
 from journal.connection import Connector
 from journal.exceptions import JournalCorrupt, UnknownRun
 from journal.identifiers import new_run_id, normalise_prefix, pick_run, unknown_run
@@ -190,7 +190,9 @@ class SqlJournal(Journal):
         self, *, identity: str, alias: str, run_id: str, content: Mapping[str, Any]
     ) -> Snapshot:
         document = plain(content)
-        snapshot = Snapshot(identity, alias, run_id, digest(document), self._clock(), document)
+        snapshot = Snapshot(
+            identity, alias, run_id, digest_plain(document), self._clock(), document
+        )
 
         def work(connection: Connection) -> Snapshot:
             self._run(connection, run_id)

@@ -6,7 +6,6 @@ A record tells what a database was at one moment, and what was recorded in it th
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
@@ -122,8 +121,6 @@ def digest_tables(expected: Schema) -> dict[str, str]:
         expected: From migration state.
     """
     return {
-        key: hashlib.sha256(
-            json.dumps(dataclasses.asdict(table), sort_keys=True).encode()
-        ).hexdigest()[:16]
+        key: hashlib.sha256(json.dumps(table.to_dict(), sort_keys=True).encode()).hexdigest()[:16]
         for key, table in expected.tables.items()
     }

@@ -176,6 +176,11 @@ class Table:
         """The key under which a Schema holds this table."""
         return table_key(self.schema, self.name)
 
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON-ready data."""
+        data: dict[str, Any] = _plain(self)
+        return data
+
     def column(self, name: str) -> Column | None:
         """The column of that name, or None."""
         return next((column for column in self.columns if column.name == name), None)
@@ -224,7 +229,7 @@ class Schema:
         """As JSON-ready data; `from_dict` reads it back."""
         return {
             "vendor": self.vendor,
-            "tables": {key: _plain(table) for key, table in sorted(self.tables.items())},
+            "tables": {key: table.to_dict() for key, table in sorted(self.tables.items())},
             "views": sorted(self.views),
             "sequences": [_plain(sequence) for sequence in self.sequences],
             "extras": [_plain(extra) for extra in self.extras],
