@@ -10,7 +10,7 @@ import pytest
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import ArrayField, DateTimeRangeField, RangeOperators
 from django.contrib.postgres.indexes import BrinIndex, GinIndex, HashIndex
-from django.contrib.postgres.operations import AddIndexConcurrently, BtreeGistExtension
+from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.functions import Lower, Now, Upper
@@ -235,16 +235,12 @@ def constraints(connection: BaseDatabaseWrapper) -> History:
         ("c", models.IntegerField()),
         ("t", models.CharField(max_length=20)),
     ]
-    before: list[Any] = []
     if connection.vendor == "postgresql":
         fields += [
             ("tags", ArrayField(models.CharField(max_length=9), default=list)),
             ("period", DateTimeRangeField(null=True)),
         ]
-        before = [BtreeGistExtension()]
-    return History().add(
-        "shop", "0001_initial", [*before, migrations.CreateModel("Thing", fields, options)]
-    )
+    return History().add("shop", "0001_initial", [migrations.CreateModel("Thing", fields, options)])
 
 
 def test_indexes_and_constraints_are_those_that_django_makes(
