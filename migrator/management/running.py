@@ -176,12 +176,16 @@ def refuse_contradictions(options: dict[str, Any]) -> None:
 
 
 def _open_output(output: str | None, stderr: TextIO) -> Path | None:
-    """Refuse a file that cannot be written before anything is done to a database."""
+    """Refuse a file that cannot be written before anything is done to a database.
+
+    It is emptied, too: what an earlier run reported must not pass for the report of one that
+    never came to have any.
+    """
     if output is None:
         return None
     path = Path(output)
     try:
-        with path.open("a", encoding="utf-8"):
+        with path.open("w", encoding="utf-8"):
             pass
     except OSError as error:
         fail(

@@ -52,3 +52,16 @@ def test_a_document_on_standard_output_stands_alone(
         assert line in done.stderr.splitlines()
     for noise in ("journal_intent", "alembic"):
         assert noise not in done.stderr, done
+
+
+def test_an_older_report_does_not_outlive_a_run_without_one(
+    make_project: Callable[..., Project], tmp_path: Path
+) -> None:
+    project = make_project(
+        databases={"default": {"ENGINE": SQLITE, "NAME": str(tmp_path / "db.sqlite3")}},
+        installed=(),
+    )
+    report = project.write("report.json", '{"outcome": "complete"}')
+    done = project.manage("migrate_all", "--database", "nope", "--output", str(report))
+    assert done.returncode == 2, done
+    assert report.read_text() == ""
