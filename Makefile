@@ -9,9 +9,10 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,\
 	2>/dev/null && echo $(name))))
 WORKERS ?= 2
 PYTEST_ARGS ?=
+MUTATIONS_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint format bench constraints clean
+.PHONY: help demo test test-all test-mutations lint format bench constraints clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -27,6 +28,9 @@ test-all: $(STAMP) ## Run every test, and measure coverage
 	$(BIN)/python -m coverage run -m pytest $(PYTEST_ARGS)
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
+
+test-mutations: $(STAMP) ## Harm a healthy database in every way; see what is found and mended
+	@$(BIN)/python -m tests.mutations $(MUTATIONS_ARGS)
 
 lint: $(STAMP) ## Check style, types and the layers
 	$(BIN)/ruff check .

@@ -153,6 +153,7 @@ class Fleet:
                     tuple(t.alias for t in unfinished),
                     self._began,
                     resumed=True,
+                    selection=self._options.selection,
                 )
             )
             return self._drive(journal, run, surveys)
@@ -238,7 +239,8 @@ class Fleet:
             journal = MemoryJournal()
             run = open_in(journal)
         aliases = tuple(survey.alias for survey in surveys)
-        self._emit(RunOpened(run.id, run.kind, run.goal, aliases, self._began))
+        selection = self._options.selection
+        self._emit(RunOpened(run.id, run.kind, run.goal, aliases, self._began, selection=selection))
         return journal, run
 
     def _drive(self, journal: Journal, run: Run, surveys: Sequence[Survey]) -> Report:

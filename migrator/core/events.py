@@ -17,7 +17,10 @@ from migrator.core.incidents import Incident
 
 @dataclass(frozen=True, slots=True)
 class RunOpened:
-    """The run exists in the journal. `at` is ISO 8601, UTC."""
+    """The run exists in the journal. `at` is ISO 8601, UTC.
+
+    `selection`: the flags that chose what the run is about ("--database", "default").
+    """
 
     run_id: str
     kind: str
@@ -25,6 +28,7 @@ class RunOpened:
     aliases: tuple[str, ...]
     at: str
     resumed: bool = False
+    selection: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,12 @@ class MigratorOptions:
             return "dry-run"
         return "repair" if self.repair else "migrate"
 
+    @property
+    def selection(self) -> tuple[str, ...]:
+        """The flags that say what the run is about: databases and apps."""
+        databases = [word for alias in self.databases for word in ("--database", alias)]
+        return (*databases, *(word for label in self.apps for word in ("--app", label)))
+
     def to_dict(self) -> dict[str, Any]:
         """As JSON-ready data, for the journal."""
         return dataclasses.asdict(self)

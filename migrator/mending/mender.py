@@ -6,7 +6,7 @@ what is created is what the migrations would have created.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, assert_never
 
@@ -78,7 +78,7 @@ def plan_mending(
     """
     policy = plan.RepairPolicy(frozenset(_assumed(name) for name in assume_applied))
     made = plan.plan_repair(incidents, facts, policy)
-    mender = Mender(connection, loader, recorded)
+    mender = Mender(connection, loader, recorded, frozenset(facts.live.tables))
     if made.refusals or made.decisions:
         return Mending(made, mender, _rendered(mender, made.actions, lenient=True))
     return Mending(made, mender, _rendered(mender, made.actions))
@@ -119,6 +119,7 @@ class Mender:
         connection: BaseDatabaseWrapper,
         loader: MigrationLoader,
         recorded: Iterable[MigrationKey],
+        live: Collection[str] = (),
     ) -> None:
         """Prepare.
 
@@ -126,7 +127,9 @@ class Mender:
             connection: The target.
             loader: Its migration graph.
             recorded: The migrations recorded there before the repair.
+            live: Keys of the tables that are there before the repair.
         """
+        self._live = live
         self._connection = connection
         self._loader = loader
         nodes = [tuple(key) for key in recorded if tuple(key) in loader.graph.nodes]
@@ -151,7 +154,7 @@ class Mender:
             ):
                 continue
             model = self._model(part.table, getattr(part, "state", None))
-            reason = Obstacles(self._connection, model).of(part)
+            reason = Obstacles(self._connection, model, self._live).of(part)
             if reason:
                 return reason
         return ""

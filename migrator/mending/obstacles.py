@@ -5,13 +5,14 @@ Asked before a repair begins, so that nothing is changed, and the rows can be na
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import CheckConstraint, Model, UniqueConstraint
 
 from migrator.core.actions import AddColumn, AddConstraint, CreateIndex, RebuildIndex
+from migrator.core.comparison import fold_key
 from migrator.core.schema import Check, ForeignKey, Index, PrimaryKey, Unique, split_key
 from migrator.core.spelling import spell_count
 
@@ -23,13 +24,17 @@ Part = AddColumn | AddConstraint | CreateIndex | RebuildIndex
 class Obstacles:
     """Looks at the rows of one table."""
 
-    def __init__(self, connection: BaseDatabaseWrapper, model: type[Model]) -> None:
+    def __init__(
+        self, connection: BaseDatabaseWrapper, model: type[Model], live: Collection[str]
+    ) -> None:
         """Prepare.
 
         Args:
             connection: Of the database concerned.
             model: The table's, as state has it.
+            live: Keys of the tables that are there.
         """
+        self._live = {fold_key(connection.vendor, key) for key in live}
         self._connection = connection
         self._model = model
         # For spelling alone: it is not entered.
@@ -46,6 +51,8 @@ class Obstacles:
         Raises:
             DatabaseError: From the server.
         """
+        if not self._is_there(part.table):
+            return ""
         match part:
             case AddColumn(_, column):
                 return self._column(column.name)
@@ -58,6 +65,9 @@ class Obstacles:
             case CreateIndex(_, index) | RebuildIndex(_, index):
                 return self._index(index)
         return ""
+
+    def _is_there(self, key: str) -> bool:
+        return fold_key(self._connection.vendor, key) in self._live
 
     def _rows(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         with self._connection.cursor() as cursor:
@@ -90,6 +100,10 @@ class Obstacles:
         pairs = list(zip(key.columns, key.to_columns, strict=False))
         if not pairs or not self._has(key.columns):
             return ""
+        if not self._is_there(key.to_table):
+            filled = " AND ".join(f"t.{self._quote(name)} IS NOT NULL" for name in key.columns)
+            what = f"refer to rows of {key.to_table}, which are gone"
+            return self._offending(f"FROM {self._table} AS t WHERE {filled}", what)
         joined = " AND ".join(f"t.{self._quote(a)} = r.{self._quote(b)}" for a, b in pairs)
         filled = " AND ".join(f"t.{self._quote(name)} IS NOT NULL" for name in key.columns)
         return self._offending(
@@ -101,6 +115,8 @@ class Obstacles:
     def _violations(self, check: Check) -> str:
         for constraint in self._model._meta.constraints:
             if constraint.name == check.name and isinstance(constraint, CheckConstraint):
+                if not self._has(self._columns_of(constraint.condition)):
+                    return ""
                 condition = constraint._get_check_sql(self._model, self._editor)  # type: ignore[attr-defined]
                 break
         else:
@@ -121,6 +137,8 @@ class Obstacles:
         where = ""
         for constraint in self._model._meta.constraints:
             if constraint.name == index.name and isinstance(constraint, UniqueConstraint):
+                if constraint.condition and not self._has(self._columns_of(constraint.condition)):
+                    return ""
                 condition = constraint._get_condition_sql(self._model, self._editor)  # type: ignore[attr-defined]
                 where = f" AND ({str(condition).replace('%%', '%')})" if condition else ""
         if index.condition and not where:
@@ -145,6 +163,12 @@ class Obstacles:
         more = ", and more" if len(rows) > _EXAMPLES else ""
         what = name or f"({', '.join(columns)})"
         return f"Rows of {self._model._meta.db_table} are there twice for {what}: {shown}{more}."
+
+    def _columns_of(self, condition: Any) -> list[str]:
+        """The columns that a Q speaks of."""
+        names = getattr(condition, "referenced_base_fields", ())
+        fields: list[Any] = [self._model._meta.get_field(name) for name in names]
+        return [field.column for field in fields]
 
     def _has(self, columns: Sequence[str]) -> bool:
         """Whether the columns are there already, or are still to be made."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from shlex import quote
 
 from migrator.core.incidents import Incident
 from migrator.reports.document import DatabaseReport, Report
 
 MANAGE = "python manage.py migrate_all"
+BY_APP = "python manage.py migrator"
+"""The command that takes `--app`."""
 
 # As migrator.exceptions.ExitCode, which would bring the journal in here.
 _DECISION, _LOCKED = 3, 4
@@ -71,7 +74,7 @@ def _after_looking(report: Report) -> tuple[Advice, ...]:
         return (Advice("Once the cause is gone, look again:", _look(report)),)
     pending = [database for database in report.db_reports if database.pending]
     if pending:
-        return (Advice("Apply what is pending:", f"{MANAGE}{_selection(report, pending)}"),)
+        return (Advice("Apply what is pending:", _run(report, pending)),)
     return ()
 
 
@@ -79,14 +82,14 @@ def _mend(report: Report, drifted: Sequence[DatabaseReport]) -> tuple[Advice, ..
     """By hand what no repair takes, since a repair does all of an alias or nothing; then it."""
     incidents = [i for d in drifted if d.drift for i in d.drift.blocking]
     by_hand = sorted({i.code.value for i in incidents if not i.mendable})
-    repair = f"{MANAGE} --repair{_selection(report, drifted)}"
+    repair = _run(report, drifted, " --repair")
     if by_hand:
         first = Advice(f"Mend {', '.join(by_hand)} by hand, as the hints above say.")
         if all(i.code.value in by_hand for i in incidents):
-            return (first, Advice("Then look again:", f"{MANAGE} --check"))
+            return (first, Advice("Then look again:", _look(report)))
         return (first, Advice("Then repair the rest, and migrate:", repair))
     if report.kind == "repair":
-        return (Advice("Look at what the repair left:", f"{MANAGE} --check"),)
+        return (Advice("Look at what the repair left:", _look(report)),)
     return (Advice("Repair the drift, then migrate:", repair),)
 
 
@@ -94,15 +97,27 @@ def _drifted(report: Report) -> list[DatabaseReport]:
     return [database for database in report.db_reports if database.total_drift_count()]
 
 
+def _run(report: Report, databases: Sequence[DatabaseReport], flags: str = "") -> str:
+    """The command that does something about these databases, and about no more than this run."""
+    apps = _chosen(report, "--app")
+    return f"{BY_APP if apps else MANAGE}{flags}{_selection(report, databases)}{apps}"
+
+
 def _selection(report: Report, databases: Sequence[DatabaseReport]) -> str:
-    """`--database` for each, unless that is all of them."""
+    """`--database` for each, unless that is all of the project's."""
     if len(databases) == len(report.db_reports):
-        return ""
-    return "".join(f" --database {database.alias}" for database in databases)
+        return _chosen(report, "--database")
+    return "".join(f" --database {quote(database.alias)}" for database in databases)
+
+
+def _chosen(report: Report, flag: str) -> str:
+    pairs = zip(report.selection[::2], report.selection[1::2], strict=False)
+    return "".join(f" {flag} {quote(value)}" for name, value in pairs if name == flag)
 
 
 def _look(report: Report) -> str:
-    return f"{MANAGE} --{'dry-run' if report.kind == 'dry-run' else 'check'}"
+    kind = "dry-run" if report.kind == "dry-run" else "check"
+    return f"{MANAGE} --{kind}{_chosen(report, '--database')}"
 
 
 def _names(databases: Sequence[DatabaseReport]) -> str:

@@ -157,6 +157,7 @@ class Report:
         notices: About the run as a whole.
         migrations_written: Files that makemigrations created, relative to the project root.
         passes: Further passes over aliases that had failed.
+        selection: The flags that chose what the run is about.
     """
 
     run_id: str
@@ -171,6 +172,7 @@ class Report:
     notices: tuple[ev.RunNotice, ...] = ()
     migrations_written: tuple[str, ...] = ()
     passes: tuple[ev.PassStarted, ...] = ()
+    selection: tuple[str, ...] = ()
 
     @property
     def all_clean(self) -> bool:
@@ -350,6 +352,7 @@ class ReportBuilder:
             notices=tuple(self._notices),
             migrations_written=tuple(self._written),
             passes=tuple(self._passes),
+            selection=self._opened.selection if self._opened else (),
         )
 
     def _draft(self, alias: str) -> _Draft:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -226,9 +226,12 @@ class Arena:
             backend=self.backend,
             scan=scan,
         )
-        repair.run(context)
-        executor = MigrationExecutor(connection)
-        executor.migrate(executor.loader.graph.leaf_nodes())
+        inside = transaction.atomic() if connection.in_atomic_block else nullcontext()
+        with inside:  # a query that fails spoils no more than this
+            repair.run(context)
+        if context.scan is not None and context.scan.pending:
+            executor = MigrationExecutor(connection)
+            executor.migrate(executor.loader.graph.leaf_nodes())
 
 
 def with_snapshot(facts: ScanFacts, schema: Schema) -> ScanFacts:

@@ -49,7 +49,13 @@ def generate(healthy: Schema, managed: set[str], rows: list[tuple[str, str]], di
     for key, table in healthy.tables.items():
         if key not in managed:
             continue
-        yield from _tables(table, dialect)
+        referred = any(
+            reference.to_table == key
+            for name, other in healthy.tables.items()
+            for reference in other.foreign_keys
+            if name != key and name in managed
+        )
+        yield from _tables(table, dialect, referred=referred)
         yield from _columns(table, dialect)
         yield from _constraints(table, dialect)
         yield from _indexes(table, dialect)
@@ -57,10 +63,17 @@ def generate(healthy: Schema, managed: set[str], rows: list[tuple[str, str]], di
     yield from _history(rows)
 
 
-def _tables(table: Table, dialect: Dialect) -> Iterator[Mutation]:
+def _tables(table: Table, dialect: Dialect, *, referred: bool) -> Iterator[Mutation]:
     key = table.key
     yield Mutation(
-        "drop table", key, "", tuple(dialect.drop_table(table)), "DR101 DR103", True, True, True
+        "drop table",
+        key,
+        "",
+        tuple(dialect.drop_table(table)),
+        "DR101 DR103",
+        True,
+        None if referred else True,  # rows may refer to rows that no repair can bring back
+        True,
     )
     yield Mutation(
         "rename table", key, "", tuple(dialect.rename_table(table)), "DR101 DR103", True, None, True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -224,6 +225,14 @@ def test_a_repair_comes_after_what_has_to_be_done_by_hand() -> None:
     first, second = next_steps(fold(events))
     assert "DR104 by hand" in first.why
     assert second.command == "python manage.py migrate_all --repair"
+
+
+def test_the_next_step_keeps_to_the_databases_and_apps_of_the_run() -> None:
+    chosen = replace(opened("shop_db"), selection=("--database", "shop_db"))
+    events = [chosen, *drifted("shop_db", MISSING), closed("failed", 1)]
+    assert commands(events) == ["python manage.py migrate_all --repair --database shop_db"]
+    events[0] = replace(chosen, selection=("--app", "shop"))
+    assert commands(events) == ["python manage.py migrator --repair --app shop"]
 
 
 def test_a_decision_is_to_be_given_with_the_resume() -> None:
