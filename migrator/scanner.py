@@ -147,7 +147,7 @@ def scan_target(
     facts = _gather(connection, backend, loader, rows, recorded, pending)
     online = online_indexes(loader.graph.nodes[key] for key in pending)
     facts = replace(facts, live=_without_unfinished(facts.live, online))
-    if replay is not None:
+    if replay is not None and recorded:
         request = ReplayRequest(tuple(row.migration for row in rows), recorded, facts.expected)
         held = (*held, replay(request))
     for each in held:

@@ -103,7 +103,7 @@ def inspect_schema(connection: BaseDatabaseWrapper, schemas: Collection[str]) ->
         extras=tuple(
             sorted(
                 (
-                    core.Extra(row["kind"], _key(row), row["definition"] or "")
+                    core.Extra(row["kind"], _key(row), _anywhere(row["definition"], database))
                     for row in fetch(connection, "mysql_extras", scope)
                 ),
                 key=lambda extra: (extra.kind, extra.name),
@@ -165,6 +165,13 @@ def _table(row: Row, parts: Mapping[str, Mapping[str, Sequence[Row]]], mariadb: 
         indexes=tuple(_index(keys) for keys in others if not _is_constraint(keys)),
         triggers=tuple(core.Trigger(item["name"], item["definition"]) for item in of("triggers")),
     )
+
+
+def _anywhere(definition: str | None, database: str) -> str:
+    """A view's definition without the name of the database that it is in: the server writes it
+    before every table and column, and a copy under another name is the same view.
+    """
+    return (definition or "").replace(f"`{database.replace('`', '``')}`.", "")
 
 
 def _is_constraint(keys: Sequence[Row]) -> bool:

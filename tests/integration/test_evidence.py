@@ -10,6 +10,7 @@ import json
 import signal
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,13 @@ from typing import Any
 import pytest
 
 from tests.projects import Project, kill
-from tests.servers import Database, MySQLDatabase, PostgresDatabase
+from tests.servers import (
+    Database,
+    MySQLDatabase,
+    PostgresDatabase,
+    PostgresServer,
+    SQLiteServer,
+)
 
 VENDORS = [
     pytest.param("postgresql", marks=pytest.mark.postgresql),
@@ -239,7 +246,7 @@ def test_what_state_does_not_know_of_is_proved_by_snapshot_and_by_replay(
 # -- a file ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("vendor", VENDORS[:2])
+@pytest.mark.parametrize("vendor", VENDORS)
 def test_a_file_made_from_another_database_proves_as_much(
     vendor: str,
     create_database: Callable[..., Database],
@@ -417,6 +424,7 @@ def test_a_replay_that_fails_says_which_migration_and_leaves_nothing(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["SIGINT", "SIGKILL"])
+@pytest.mark.slow
 def test_a_replay_that_is_cut_short_leaves_nothing_for_long(
     slow_shop: tuple[Project, Database, Path], number: int
 ) -> None:
@@ -443,3 +451,153 @@ def test_a_replay_that_is_cut_short_leaves_nothing_for_long(
         done = project.manage(*AGAIN)
         assert done.returncode == 0, done
     assert scratch_databases(database, temporary) == []
+
+
+# -- who may not make one, and where else --------------------------------------------------
+
+
+def test_a_role_that_may_not_create_databases_is_told_what_to_do(
+    postgres: PostgresServer,
+    create_database: Callable[..., Database],
+    make_project: Callable[..., Project],
+) -> None:
+    database = create_database("postgresql")
+    role = f"no_scratch_{uuid.uuid4().hex[:8]}"
+    database.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'quite secret'")
+    try:
+        database.execute(f"GRANT ALL ON SCHEMA public TO {role}")
+        entry = {**database.settings(), "USER": role, "PASSWORD": "quite secret"}
+        project = make_project(databases={"default": entry}, installed=())
+        project.write_app("shop", {**SHOP, "apps": "# no receiver"})
+        settings = project.root / "config/settings.py"
+        elsewhere = {"USER": database.settings()["USER"], "PASSWORD": ""}
+        text = settings.read_text().replace("'migrator'", "'migrator', 'shop'")
+        settings.write_text(text)
+        project.manage("migrate", "-v0", check=True)
+        refused = project.manage("migrate_all", "--check", "--deep")
+        assert refused.returncode == 1, refused
+        said = " ".join(refused.stdout.split())
+        assert "cannot be made: permission denied to create database" in said
+        assert "ALTER ROLE … CREATEDB" in said
+        assert "quite secret" not in refused.output
+        # Another role, another server: whatever the setting says.
+        settings.write_text(
+            text.replace("MIGRATOR = {", f"MIGRATOR = {{'SCRATCH': {{'default': {elsewhere!r}}}, ")
+        )
+        done = project.manage("migrate_all", "--check", "--deep")
+        assert done.returncode == 0, done
+    finally:
+        database.execute(f"DROP OWNED BY {role}")
+        database.execute(f"DROP ROLE {role}")
+
+
+def test_a_replay_never_writes_to_another_database_of_the_project(
+    sqlite: SQLiteServer, make_project: Callable[..., Project]
+) -> None:
+    """A migration that writes to an alias of its own choosing is refused, not obeyed."""
+    here, there = sqlite.create_database("here"), sqlite.create_database("there")
+    there.execute("CREATE TABLE log (said text)")
+    source = """\
+        from django.db import connections, migrations
+
+        def shout(apps, schema_editor):
+            with connections["there"].cursor() as cursor:
+                cursor.execute("INSERT INTO log VALUES ('again')")
+
+        class Migration(migrations.Migration):
+            operations = [migrations.RunPython(shout)]
+        """
+    project = make_project(
+        databases={"default": here.settings(), "there": there.settings()},
+        apps={"loud": {"migrations": {"0001_initial": source}}},
+        installed=(),
+        routing={"loud": "default"},
+    )
+    project.manage("migrate", "-v0", check=True)
+    assert there.query("SELECT count(*) FROM log") == [(1,)]
+    done = project.manage("migrate_all", "--check", "--deep", "--database", "default")
+    assert done.returncode == 1, done
+    assert "loud.0001_initial: OperationalError: attempt to write a readonly database" in (
+        " ".join(done.stdout.split())
+    )
+    assert there.query("SELECT count(*) FROM log") == [(1,)]
+
+
+# -- repair and verification ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("vendor", VENDORS[:2])
+def test_a_repair_that_restores_what_was_verified_is_clean_and_verified_again(
+    vendor: str,
+    create_database: Callable[..., Database],
+    make_project: Callable[..., Project],
+) -> None:
+    database = create_database(vendor)
+    project = shop(make_project, database)
+    repair = {"repair": True}
+    run: dict[str, Any] = {}
+    opaque = {"do": [index_drop(vendor, "by_sql")]}
+    first, refused, repaired, clean, told, unverified = look(
+        project,
+        {"options": run},
+        # What no migration state knows of, no repair makes again: it is named, and stays.
+        {**opaque, "options": repair, "undo": ["CREATE UNIQUE INDEX by_sql ON shop_book (title)"]},
+        {"do": ["DROP TABLE shop_author"], "options": repair},
+        {"options": CHECK},
+        {"do": ["DROP VIEW titles"], "options": run},
+        {"options": CHECK},
+    )
+    assert first["outcome"] == "complete", first
+    assert refused["outcome"] == "failed", refused
+    assert "by_sql" in refused["error"]
+    assert f"changed since run {first['run']}" in refused["error"]
+    assert repaired["outcome"] == "complete", repaired
+    assert not [i for i in clean["incidents"] if i["evidence"] == "snapshot"], clean
+    assert told["outcome"] == "complete", told
+    # The run that went on without the view has verified the database as it is now.
+    assert not [i for i in unverified["incidents"] if i["evidence"] == "snapshot"], unverified
+
+
+def test_migrations_recorded_since_by_others_are_laid_on_top(
+    sqlite_database: Database, make_project: Callable[..., Project]
+) -> None:
+    """A plain `migrate` after a verified run, SQL that state knows nothing of included."""
+    project = shop(make_project, sqlite_database)
+    (verified,) = look(project, {"options": {}})
+    assert verified["outcome"] == "complete", verified
+    project.write_migration(
+        "shop",
+        "0003_more",
+        """\
+        class Migration(migrations.Migration):
+            dependencies = [("shop", "0002_opaque")]
+            operations = [
+                migrations.AddField("Author", "born", models.IntegerField(null=True)),
+                migrations.RunSQL("ALTER TABLE shop_book DROP COLUMN extra"),
+            ]
+        """,
+    )
+    project.manage("migrate", "-v0", check=True)
+    healthy, dropped, restored, undone = look(
+        project,
+        {"options": CHECK},
+        {
+            "do": ["ALTER TABLE shop_author DROP COLUMN born"],
+            "options": CHECK,
+            "undo": ["ALTER TABLE shop_author ADD COLUMN born integer NULL"],
+        },
+        {"options": CHECK},
+        {
+            "do": [
+                "ALTER TABLE shop_author DROP COLUMN born",
+                "ALTER TABLE shop_book ADD COLUMN extra integer",
+                "DELETE FROM django_migrations WHERE name = '0003_more'",
+            ],
+            "options": CHECK,
+        },
+    )
+    assert healthy["outcome"] == "complete", healthy
+    (incident,) = [i for i in dropped["incidents"] if i["blocking"]]
+    assert (incident["evidence"], incident["since"]) == ("snapshot", verified["run"])
+    assert restored["outcome"] == "complete", restored
+    assert not [i for i in undone["incidents"] if i["blocking"]], undone
