@@ -59,8 +59,15 @@ class _DiskLoader(MigrationLoader):
             ) from error
         except Exception as error:
             raise _import_failed(error) from error
+        # Apps in the order of INSTALLED_APPS, as Django has them: where two apps have squashes
+        # that replace the same migrations (one of them the other's squash, even), the order in
+        # which the graph takes them up decides whether it can be built at all. Within an app
+        # Django's order is that of a set.
+        apps = {app: index for index, (app, _) in reversed([*enumerate(self.disk_migrations)])}
         return Disk(
-            migrations=dict(sorted(self.disk_migrations.items())),
+            migrations=dict(
+                sorted(self.disk_migrations.items(), key=lambda item: (apps[item[0][0]], item[0]))
+            ),
             migrated_apps=frozenset(self.migrated_apps),
             unmigrated_apps=frozenset(self.unmigrated_apps),
         )

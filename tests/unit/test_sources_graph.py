@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from django.db import migrations, models
 from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
 from django.test import override_settings
 
 from migrator.backends import HistoryRow
@@ -86,6 +87,30 @@ def test_the_disk_is_read_once(install: Callable[..., str]) -> None:
     assert load_disk() is load_disk()
     assert label in load_disk().migrated_apps
     assert "auth" in load_disk().migrated_apps
+
+
+def test_a_squash_of_another_apps_squash_is_taken_up_in_the_order_of_the_apps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Duplicate rows: a squash that replaces a squash, across apps (django-two-factor-auth)."""
+    first, second = f"zeta{next(_numbers)}", f"beta{next(_numbers)}"
+    own = [(first, "0001_gone"), (first, "0002_gone")]
+    for label, replaces in ((first, own), (second, [*own, (first, "0001_squashed")])):
+        package = tmp_path / label / "migrations"
+        package.mkdir(parents=True)
+        (package.parent / "__init__.py").touch()
+        (package / "__init__.py").touch()
+        source = EMPTY.format(dependencies=[]) + f"    replaces = {replaces!r}\n"
+        (package / "0001_squashed.py").write_text(source)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with override_settings(INSTALLED_APPS=[first, second]):
+        load_disk.cache_clear()
+        recorded = [(first, "0001_squashed"), (second, "0001_squashed"), *own]
+        ours = load_graph(None, [MigrationKey(*key) for key in recorded])
+        django = MigrationLoader(None)
+        assert set(load_graph(None, ()).graph.nodes) == set(django.graph.nodes)
+        assert (second, "0001_squashed") in ours.graph.nodes
+    load_disk.cache_clear()
 
 
 @pytest.mark.parametrize(
