@@ -1,0 +1,1 @@
+"""Sequences of everything that may happen to a database and its journal, found by Hypothesis."""
