@@ -23,8 +23,10 @@ from migrator.core.drift import ScanFacts, classify, opaque_tables
 from migrator.core.effects import MigrationKey
 from migrator.core.events import Emit, MigrationApplied, PlannedStep, ScanFinished
 from migrator.core.history import HistoryFacts
+from migrator.core.histories import Rename
 from migrator.core.incidents import Code, Incident
 from migrator.core.laying import lay_reference, lost_since
+from migrator.core.overlay import rename_in
 from migrator.core.reference import Held, Record, digest_tables
 from migrator.core.schema import Schema, split_key
 from migrator.exceptions import ExpectedRefused
@@ -116,6 +118,7 @@ def scan_target(
     in_doubt: Iterable[str] = (),
     labels: Iterable[str] = (),
     fake_initial: bool = False,
+    before: ScanResult | None = None,
 ) -> ScanResult:
     """Scan one database. Reads only.
 
@@ -132,6 +135,8 @@ def scan_target(
         labels: Only these apps count as pending; empty for all.
         fake_initial: An initial migration that is there already is what was expected: the
             executor will record it.
+        before: An earlier scan of the same run; what it worked out from the migration files
+            holds as long as the same migrations are recorded.
 
     Raises:
         InspectionError: The catalog or the history cannot be read.
@@ -144,7 +149,7 @@ def scan_target(
     recorded = recorded_plan(loader)
     plan = pending_plan(loader, tuple(labels) or None)
     pending = tuple(MigrationKey(item.app_label, item.name) for item in plan)
-    facts = _gather(connection, backend, loader, rows, recorded, pending)
+    facts = _gather(connection, backend, loader, rows, recorded, pending, before)
     online = online_indexes(loader.graph.nodes[key] for key in pending)
     facts = replace(facts, live=_without_unfinished(facts.live, online))
     if replay is not None and recorded:
@@ -241,12 +246,21 @@ def _gather(
     rows: tuple[HistoryRow, ...],
     recorded: tuple[MigrationKey, ...],
     pending: tuple[MigrationKey, ...],
+    before: ScanResult | None,
 ) -> ScanFacts:
     """Walk through the recorded migrations, look at the database, walk on through the pending.
 
     A pending migration that a recorded one needs is walked through in its place: what comes
     after it would not fit onto the state without it.
     """
+    if before is not None and before.recorded == recorded and not before.pending and not pending:
+        return replace(
+            before.facts,
+            live=(live := backend.inspect(connection, schemas=_schemas(before.facts.expected))),
+            history=_history_facts(loader, rows),
+            maxima=backend.maxima(connection, live, frozenset(before.facts.expected.tables)),
+            references=(),
+        )
     walk = Walk(loader, Ownership(connection))
     holes = _holes(loader, recorded, frozenset(pending))
     applied = frozenset(recorded)
@@ -254,6 +268,7 @@ def _gather(
     effects = tuple(done[key] for key in recorded)
     expected = walk.schema()
     live = backend.inspect(connection, schemas=_schemas(expected))
+    live = _as_named(connection, backend, expected, live)
     # On a database without tables nothing pending can be there already.
     empty = not set(live.tables) - {HISTORY_TABLE}
     coming = () if empty else tuple(done.get(key) or walk.apply(key) for key in pending)
@@ -313,6 +328,20 @@ def _history_facts(loader: MigrationLoader, rows: tuple[HistoryRow, ...]) -> His
 def _schemas(expected: Schema) -> tuple[str, ...]:
     """Schemas that a `db_table` names, beside those of the search path."""
     return tuple(sorted({split_key(key)[0] for key in expected.tables} - {""}))
+
+
+def _as_named(
+    connection: BaseDatabaseWrapper, backend: Backend, expected: Schema, live: Schema
+) -> Schema:
+    """Tables of the search path under the key of a `db_table` that names their schema as well."""
+    doubted = {
+        key
+        for key in expected.tables
+        if key not in live.tables and split_key(key)[0] and split_key(key)[1] in live.tables
+    }
+    for key in backend.visible(connection, doubted) if doubted else ():
+        live = rename_in(live, Rename(split_key(key)[1], key))
+    return live
 
 
 def _leaves(loader: MigrationLoader, recorded: tuple[MigrationKey, ...]) -> tuple[str, ...]:

@@ -165,6 +165,7 @@ def _scan_again(context: Context, emit: Emit) -> None:
         emit=emit,
         held=context.held,
         labels=context.options.apps,
+        before=context.scan,
         fake_initial=context.options.fake_initial,
     )
     if context.scan.blocked:

@@ -24,6 +24,7 @@ def run(context: Context) -> None:
         emit=context.emit,
         held=context.held,
         labels=context.options.apps,
+        before=context.scan,
     )
     context.scan = scan
     if scan.pending:
