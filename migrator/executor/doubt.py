@@ -109,6 +109,8 @@ class Doubts:
             return False
         if step.nature is Nature.CODE and step.last.payload.get("with_rows"):
             return False  # in one transaction with the rows, which are not there
+        if step.last.payload.get("absent_before") and (shown := self._shown(step)) is not None:
+            return shown
         if step.nature is Nature.CUSTOM and (live := self._ask(step)) is not None:
             step.resumed = not live
             return live
@@ -116,6 +118,20 @@ class Doubts:
 
     def _ask(self, step: Step) -> bool | None:
         return self.probe(self.migration, step.index, step.before, step.after)
+
+    def is_absent(self, step: Step) -> bool:
+        """Whether nothing of its effect is there yet, as far as its state tells."""
+        return self.probe(self.migration, step.index, step.after, step.before) is True
+
+    def _shown(self, step: Step) -> bool | None:
+        """Of one statement whose effect was not there before it: whether it is now.
+
+        Returns:
+            None: A part of it, so that the state says more than the statement does.
+        """
+        if self._ask(step) is True:
+            return True
+        return False if self.is_absent(step) else None
 
     def decide(self, step: Step) -> bool:
         """What the user or the author said about it.

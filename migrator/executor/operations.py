@@ -12,6 +12,7 @@ from django.db.migrations.operations.base import Operation
 
 _OWN = ("django.db.migrations.operations.", "django.contrib.postgres.operations")
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+_DDL = re.compile(r"\s*(create|alter|drop)\b", re.IGNORECASE)
 _DML = re.compile(r"\s*(insert|update|delete|replace|select|with)\b", re.IGNORECASE)
 
 
@@ -115,6 +116,16 @@ def is_plain_dml(operation: Operation) -> bool:
         return False
     statements = list(_statements(operation.sql))
     return bool(statements) and all(_DML.match(statement) for statement in statements)
+
+
+def is_ddl_with_state(operation: Operation) -> bool:
+    """Whether a RunSQL is one DDL statement, all or nothing on every server, whose effect its
+    state operations say.
+    """
+    if not isinstance(operation, operations.RunSQL) or not operation.state_operations:
+        return False
+    statements = list(_statements(operation.sql))
+    return len(statements) == 1 and _DDL.match(statements[0]) is not None
 
 
 def _statements(sql: Any) -> Iterator[str]:

@@ -33,7 +33,13 @@ from django.db.transaction import atomic
 from migrator.core import events
 from migrator.core.effects import MigrationKey
 from migrator.executor.doubt import Assumptions, Doubts, Step
-from migrator.executor.operations import Nature, is_plain_dml, nature_of, runs_in_transaction
+from migrator.executor.operations import (
+    Nature,
+    is_ddl_with_state,
+    is_plain_dml,
+    nature_of,
+    runs_in_transaction,
+)
 from migrator.executor.ports import Attempt, ExecutionJournal, Kind, latest_attempt
 from migrator.executor.probe import Probe, Witness
 from migrator.executor.statements import StatementLog, first_line, run_deferred
@@ -119,7 +125,8 @@ class StepwiseRun:
             if wrapped or self._doubts.can_be_wrapped(step, editor):
                 self._in_transaction(step, editor, log_failure)
             else:
-                self._begin(step)
+                observable = is_ddl_with_state(step.operation) and self._doubts.is_absent(step)
+                self._begin(step, **({"absent_before": True} if observable else {}))
                 self._unprotected(step, editor, log_failure)
         self._done(step, editor)
 

@@ -202,6 +202,49 @@ def test_a_migration_that_says_it_is_idempotent_runs_again(bench: Bench) -> None
     assert bench.database.query("SELECT age FROM pets_pet") == [(8,)]
 
 
+NAMED = migrations.AddField("Pet", "name", models.CharField(max_length=9, null=True))
+NOTE = migrations.RunSQL(
+    "ALTER TABLE pets_pet ADD COLUMN note varchar(9) NULL",
+    state_operations=[
+        migrations.AddField("Pet", "note", models.CharField(max_length=9, null=True))
+    ],
+)
+
+
+@every_vendor
+@pytest.mark.parametrize(
+    "label",
+    ["before journal operation pets.0002:0 done", "after journal operation pets.0002:0 intent"],
+)
+def test_one_ddl_statement_with_state_operations_shows_whether_it_ran(
+    bench: Bench, label: str
+) -> None:
+    several = (make("0001", [PETS]), make("0002", [NOTE, NAMED]))
+    bench.labels(*several)  # once: Django asks a new connection what its server can do
+    assert bench.crash(boundary_of(bench, label, *several), *several)
+    bench.ours(*several)
+    assert "note" in bench.dump()
+    assert "'0002'" in bench.dump()
+
+
+@every_vendor
+def test_sql_whose_state_was_there_before_it_needs_a_decision(bench: Bench) -> None:
+    """Its column shows nothing: it was there before."""
+    again = migrations.RunSQL(
+        "ALTER TABLE pets_pet ADD COLUMN other varchar(9) NULL",
+        state_operations=[
+            migrations.AddField("Pet", "note", models.CharField(max_length=9, null=True))
+        ],
+    )
+    hidden = migrations.RunSQL("ALTER TABLE pets_pet ADD COLUMN note varchar(9) NULL")
+    several = (make("0001", [PETS, hidden]), make("0002", [again, NAMED]))
+    bench.labels(*several)  # once: Django asks a new connection what its server can do
+    boundary = boundary_of(bench, "before journal operation pets.0002:0 done", *several)
+    assert bench.crash(boundary, *several)
+    with pytest.raises(DecisionNeeded, match=r"Operation 0 .* of pets\.0002"):
+        bench.ours(*several)
+
+
 @on_postgresql
 def test_the_server_tells_whether_code_in_a_transaction_was_committed(bench: Bench) -> None:
     several = (
