@@ -60,7 +60,7 @@ def parts(options: argparse.Namespace) -> list[Part]:
     for vendor, name in NAMES.items():
         if options.vendor and vendor not in options.vendor:
             continue
-        found.append(Part(vendor, name, (), thin, light, 4))
+        found.append(Part(vendor, name, (), thin, light, 1 if options.level == "quick" else 2))
         two = ("--aliases", "default,archive", *KILLS)
         found.append(Part(vendor, f"{name}, two databases", two, thin * extra, light, 1))
         if vendor == "postgresql":
@@ -71,8 +71,13 @@ def parts(options: argparse.Namespace) -> list[Part]:
             found.append(Part("restarted", name, restarts, max(thin // 3, 1), light, 1))
     if options.kind or options.only:
         only = ("--kinds", ",".join(options.kind), "--only", options.only)
+        # Found again by its number, so nothing is left out.
+        thin = 1 if options.only else thin
         plain = [part for part in found if not part.arguments or part.vendor == "restarted"]
-        return [replace(p, arguments=only, shares=1 if options.only else p.shares) for p in plain]
+        return [
+            replace(p, arguments=only, thin=thin, shares=1 if options.only else p.shares)
+            for p in plain
+        ]
     return found
 
 

@@ -264,9 +264,12 @@ class SQLitePlace(Place):
 
 
 def _counted(columns: list[str], found: Any) -> Rows:
-    # A key that nobody chose may have a gap; "id" of rows that were given one is in their
-    # foreign keys, too.
-    kept = [i for i, name in enumerate(columns) if name != "id" and name not in _LEFT_OUT]
+    # A key that nobody chose may come after a gap, and so may what refers to it.
+    kept = [
+        i
+        for i, name in enumerate(columns)
+        if name != "id" and not name.endswith("_id") and name not in _LEFT_OUT
+    ]
     return Counter(tuple(str(row[i]) for i in kept) for row in found)
 
 

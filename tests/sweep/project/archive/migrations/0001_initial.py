@@ -4,11 +4,7 @@ from django.db import migrations, models
 def write(apps, schema_editor):
     """Not idempotent: run twice, there are two pages."""
     alias = schema_editor.connection.alias
-    folder, _ = (
-        apps.get_model("archive", "Folder")
-        .objects.using(alias)
-        .get_or_create(id=1, defaults={"name": "first"})
-    )
+    folder, _ = apps.get_model("archive", "Folder").objects.using(alias).get_or_create(name="first")
     apps.get_model("archive", "Page").objects.using(alias).create(folder=folder, text="once")
 
 
