@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import zlib
+from contextlib import suppress
 
 from django.db import Error
 
@@ -57,7 +58,8 @@ class PostgreSQLScratch(ScratchServer):
         for key, value in settings:
             # A list (search_path) is kept as it was written and must not become one string.
             shown = value if key == "search_path" else "'" + value.replace("'", "''") + "'"
-            self._execute(f"ALTER DATABASE {quote(name)} SET {key} TO {shown}")
+            with suppress(Error):  # one that only a superuser may set
+                self._execute(f"ALTER DATABASE {quote(name)} SET {key} TO {shown}")
         if not schemas:
             return
         inside = self.session.copy()

@@ -59,7 +59,10 @@ class ScratchServer(ABC):
         self.template = str(overrides.get("TEMPLATE") or "")
         self.overrides = {key: value for key, value in overrides.items() if key != "TEMPLATE"}
         self.session = target.copy()
-        self.session.settings_dict = {**self.session.settings_dict, **self.overrides}
+        settings = {**self.session.settings_dict, **self.overrides}
+        # Django keeps one pool for each alias, whatever NAME and HOST a copy of it has.
+        options = {k: v for k, v in (settings.get("OPTIONS") or {}).items() if k != "pool"}
+        self.session.settings_dict = {**settings, "OPTIONS": options}
 
     def database(self, name: str) -> str:
         """What NAME is to be for a connection to the scratch database."""
