@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from journal import open_journal
+from journal import JournalUnreachable, open_journal
 from tests.projects import Project
 from tests.servers import Database, PostgresDatabase, SQLiteDatabase
 from tests.zygote import Ended, Zygote
@@ -236,10 +236,12 @@ class World:
     # -- what is looked at ---------------------------------------------------------
 
     def journal(self) -> Any:
-        """Open for reading; None when there is none."""
-        if not self.project.journal_path.exists():
+        """Open for reading; None when there is none, or only an empty file as yet."""
+        try:
+            return open_journal(self.project.journal_url, create=False)
+        except JournalUnreachable as error:
+            assert "There is no journal" in error.message, (error, self.history)
             return None
-        return open_journal(self.project.journal_url, create=False)
 
     def boundary(self, share: float) -> int:
         """A boundary of the next run, by its share of the last one's."""
