@@ -22,8 +22,8 @@ from migrator.backends import Backend, HistoryRow, backend_for
 from migrator.core.drift import ScanFacts, classify, opaque_tables
 from migrator.core.effects import MigrationKey
 from migrator.core.events import Emit, MigrationApplied, PlannedStep, ScanFinished
-from migrator.core.history import HistoryFacts
 from migrator.core.histories import Rename
+from migrator.core.history import HistoryFacts
 from migrator.core.incidents import Code, Incident
 from migrator.core.laying import lay_reference, lost_since
 from migrator.core.overlay import rename_in
@@ -340,7 +340,7 @@ def _as_named(
         if key not in live.tables and split_key(key)[0] and split_key(key)[1] in live.tables
     }
     for key in backend.visible(connection, doubted) if doubted else ():
-        live = rename_in(live, Rename(split_key(key)[1], key))
+        live = rename_in(live, Rename(split_key(key)[1], key, ()))
     return live
 
 

@@ -199,3 +199,16 @@ class Backend(ABC):
             keys: Only these tables.
         """
         return {}
+
+    def visible(
+        self,
+        connection: BaseDatabaseWrapper,  # noqa: ARG002
+        keys: Collection[str],  # noqa: ARG002
+    ) -> frozenset[str]:
+        """Of keys with a schema, those whose bare name means the same table here.
+
+        Args:
+            connection: Open connection.
+            keys: Table keys, each with a schema.
+        """
+        return frozenset()

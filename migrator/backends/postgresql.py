@@ -35,7 +35,7 @@ from migrator.backends.catalog import (
 )
 from migrator.backends.postgresql_catalog import inspect_schema
 from migrator.backends.postgresql_sequences import read_maxima
-from migrator.core.schema import Schema
+from migrator.core.schema import Schema, split_key
 from migrator.exceptions import ConfigurationError, InspectionError, LockHeld
 
 LOCK_KEY = int.from_bytes(b"migrator", "big")
@@ -268,6 +268,18 @@ class PostgreSQLBackend(Backend):
             if connection.in_atomic_block or not _is_passing(error):
                 raise
             return {}
+
+    def visible(self, connection: BaseDatabaseWrapper, keys: Collection[str]) -> frozenset[str]:
+        """See Backend."""
+        pairs = [(key, split_key(key)) for key in sorted(keys)]
+        with inspecting(connection), connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT key FROM unnest(%s::text[], %s::text[], %s::text[]) AS k (key, space, name)"
+                " WHERE to_regclass(format('%%I.%%I', space, name))"
+                " = to_regclass(quote_ident(name))",
+                [[key for key, _ in pairs], *map(list, zip(*(p for _, p in pairs), strict=True))],
+            )
+            return frozenset(key for (key,) in cursor.fetchall())
 
     def canonical_type(
         self,

@@ -82,20 +82,24 @@ def columns_by_name(vendor: str, table: Table) -> Mapping[str, Column]:
     return found
 
 
-def compare_columns(expected: Column, live: Column, *, exact: bool = False) -> tuple[str, ...]:
+def compare_columns(
+    expected: Column, live: Column, *, exact: bool = False, vendor: str = ""
+) -> tuple[str, ...]:
     """The attributes in which a live column is not what is expected.
 
     Args:
         expected: What should be there.
         live: What is there.
         exact: Whether the expectation states everything (see the module).
+        vendor: Django's vendor name: SQLite stores every integer type alike.
 
     Returns:
         Of "type" or "wider", "nullable", "default", "identity", "generated", "collation",
         those that differ.
     """
     differing: list[str] = []
-    if not _same_type(expected.type, live.type):
+    alike = vendor == "sqlite" and _both_integers(expected.type, live.type)
+    if not alike and not _same_type(expected.type, live.type):
         differing.append(WIDER if is_wider(expected.type, live.type) else "type")
     if expected.nullable != live.nullable:
         differing.append("nullable")
@@ -167,6 +171,11 @@ def is_wider_integer(expected: str, live: str) -> bool:
     if not one or not two or one[1] not in _INTEGERS or two[1] not in _INTEGERS:
         return False
     return one[2] == two[2] and _INTEGERS[two[1]] > _INTEGERS[one[1]]
+
+
+def _both_integers(one: str, other: str) -> bool:
+    """Whether both types have SQLite's integer affinity (the name contains INT)."""
+    return "int" in one.lower() and "int" in other.lower()
 
 
 def _spelled(type_: str) -> str:

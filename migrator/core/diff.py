@@ -198,7 +198,7 @@ class _TableComparison:
             if name not in found:
                 yield self._missing("column", column)
                 continue
-            attributes = compare_columns(column, found[name], exact=self.exact)
+            attributes = compare_columns(column, found[name], exact=self.exact, vendor=self.vendor)
             if attributes:
                 yield self._different("column", column, found[name], attributes)
         for name, column in found.items():

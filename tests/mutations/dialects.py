@@ -346,6 +346,11 @@ class SQLite(Dialect):
             return None
         return self._edit(table, old, f"{self.quote(column.name)} {type_}{old[len(head) :]}")
 
+    def narrow(self, table: Table, column: Column) -> list[str] | None:
+        if "int" in column.type:  # all integers are alike
+            return self.retype(table, column, "varchar(5)")
+        return super().narrow(table, column)
+
     def widen(self, table: Table, column: Column) -> list[str] | None:
         return None if "int" in column.type else super().widen(table, column)
 

@@ -49,6 +49,7 @@ class Judge:
             generate(
                 self.arena.live,
                 set(self.arena.scan.facts.expected.tables),
+                {key: len(rows) for key, rows in self.arena.rows.items()},
                 self.arena.history,
                 self.arena.dialect,
             )
@@ -206,6 +207,8 @@ class Judge:
     ) -> None:
         if mutation.mends:
             self.verdicts.fail(mutation, f"not mended: {error.message}")
+        if mutation.says not in error.message:
+            self.verdicts.fail(mutation, f"the refusal does not say why: {error.message}")
         if before is None:
             return
         live = self.arena.backend.inspect(connection)
@@ -214,7 +217,7 @@ class Judge:
 
     def _intact(self, mutation: Mutation, rows: dict[str, list[tuple[object, ...]]]) -> None:
         for key, healthy in self.arena.rows.items():
-            if key == mutation.table and mutation.loses:
+            if mutation.says or (key == mutation.table and mutation.loses):
                 continue
             if len(rows.get(key, ())) != len(healthy):
                 self.verdicts.fail(mutation, f"rows of {key} are gone")

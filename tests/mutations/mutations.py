@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from migrator.core.schema import Column, Schema, Table
@@ -26,6 +26,7 @@ class Mutation:
         loses: Whether the mutation itself takes rows or values along.
         missable: State alone cannot know of it; a snapshot must.
         commits: Its repair needs transactions of its own.
+        says: What a refusal has to say.
     """
 
     kind: str
@@ -38,13 +39,28 @@ class Mutation:
     loses: bool = False
     missable: bool = False
     commits: bool = False
+    says: str = ""
 
     def __str__(self) -> str:
         return f"{self.kind} {self.table}" + (f".{self.name}" if self.name else "")
 
 
-def generate(healthy: Schema, managed: set[str], rows: list[tuple[str, str]], dialect: Dialect):  # type: ignore[no-untyped-def]
-    """Every mutation of a healthy database."""
+def generate(
+    healthy: Schema,
+    managed: set[str],
+    counts: Mapping[str, int],
+    history: list[tuple[str, str]],
+    dialect: Dialect,
+) -> Iterator[Mutation]:
+    """Every mutation of a healthy database.
+
+    Args:
+        healthy: What is live.
+        managed: Keys of the tables that belong to models.
+        counts: How many rows each has.
+        history: The rows of django_migrations.
+        dialect: The vendor's.
+    """
     yield Mutation("add table", "stray_table", "", tuple(dialect.add_table()), "DR108", False, None)
     for key, table in healthy.tables.items():
         if key not in managed:
@@ -59,8 +75,10 @@ def generate(healthy: Schema, managed: set[str], rows: list[tuple[str, str]], di
         yield from _columns(table, dialect)
         yield from _constraints(table, dialect)
         yield from _indexes(table, dialect)
+        if counts.get(key, 0) > 1:
+            yield from _rows_in_the_way(table, dialect)
     yield from _sequences(healthy, managed, dialect)
-    yield from _history(rows)
+    yield from _history(history)
 
 
 def _tables(table: Table, dialect: Dialect, *, referred: bool) -> Iterator[Mutation]:
@@ -249,6 +267,33 @@ def _indexes(table: Table, dialect: Dialect) -> Iterator[Mutation]:
     if isinstance(dialect, PostgreSQL) and table.foreign_keys:
         sql = [f"ALTER TABLE {dialect.table(key)} DISABLE TRIGGER ALL"]
         yield Mutation("disable triggers", key, "", tuple(sql), "DR106", True, False)
+
+
+def _rows_in_the_way(table: Table, dialect: Dialect) -> Iterator[Mutation]:
+    """A constraint is gone, and rows have come since that violate it."""
+    key, target = table.key, dialect.table(table.key)
+    for reference in table.foreign_keys:
+        column = table.column(reference.columns[0])
+        sql = dialect.drop_constraint(table, "foreign key", reference.name or reference.columns[0])
+        if sql and column and "int" in column.type:
+            taken = any(reference.columns[0] in unique.columns for unique in table.uniques)
+            taken |= bool(table.primary_key and reference.columns[0] in table.primary_key.columns)
+            if not taken:
+                lost = f"UPDATE {target} SET {dialect.quote(column.name)} = 31000"
+                name = reference.columns[0]
+                yield Mutation(
+                    "orphans", key, name, (*sql, lost), "DR105", True, False, says="that are not"
+                )
+    for unique in table.uniques:
+        column = table.column(unique.columns[0])
+        sql = dialect.drop_constraint(table, "unique", unique.name)
+        if sql and column and len(unique.columns) == 1 and not table.foreign_keys:
+            name = dialect.quote(column.name)
+            same = f"UPDATE {target} SET {name} = (SELECT m FROM (SELECT max({name}) AS m "
+            same += f"FROM {target}) AS x)"
+            yield Mutation(
+                "duplicates", key, column.name, (*sql, same), "DR105", True, False, says="twice"
+            )
 
 
 def _sequences(healthy: Schema, managed: set[str], dialect: Dialect) -> Iterator[Mutation]:

@@ -316,3 +316,11 @@ def test_the_index_for_like_of_a_collated_column_is_not_extra(
     live = replace(expected, indexes=(*plain, like))
     assert bool(compare(expected, live).extra) is extra
     assert compare(expected, live, exact=True).extra
+
+
+def test_every_integer_type_is_alike_on_sqlite() -> None:
+    live = book(columns=(ID, col("title", "text"), col("price", "bigint")))
+    wanted = book(columns=(ID, col("title", "text"), col("price", "integer")))
+    assert not list(compare(wanted, live, vendor="sqlite"))
+    assert not list(compare(live, wanted, vendor="sqlite"))
+    assert list(compare(live, wanted))

@@ -9,9 +9,12 @@ import pytest
 from migrator.core.drift import ScanFacts, classify, opaque_tables
 from migrator.core.history import HistoryFacts
 from migrator.core.incidents import Code, Evidence, Incident
+from migrator.core.reference import Reference
 from migrator.core.schema import (
     Check,
     ForeignKey,
+    Index,
+    IndexKey,
     Schema,
     Sequence,
     Table,
@@ -478,6 +481,18 @@ def test_a_constraint_that_is_not_valid_blocks_unless_a_migration_left_it_so() -
 def test_a_disabled_trigger_blocks() -> None:
     book = replace(shop().schema().tables["book"], triggers=(Trigger("audit", enabled=False),))
     assert blocking(shop().facts(1, schema(book))) == [("DR106", "trigger book.audit")]
+
+
+def test_the_index_for_patterns_never_blocks_by_state_alone() -> None:
+    like = Index("title_like", (IndexKey("title", opclass="text_pattern_ops"),))
+    chain = shop().add("2", attach("book", indexes=(like,)))
+    book = replace(chain.schema().tables["book"], indexes=())
+    facts = chain.facts(2, schema(book))
+    (incident,) = classify(facts)
+    assert (incident.code.value, incident.blocking) == ("DR105", False)
+    assert incident.evidence is Evidence.UNCONFIRMED
+    verified = replace(facts, references=(Reference(chain.schema()),))
+    assert [i.blocking for i in classify(verified)] == [True]
 
 
 @pytest.mark.parametrize(
