@@ -178,7 +178,27 @@ class _OperationReader:
             return replace(effect, opaque_tables=_keys(tables))
         if type(operation).__module__ == _POSTGRES_MODULE and not tables:
             return replace(effect, unknown=self._runs_on_postgres(operation, track))
-        return replace(effect, tables=tables)
+        if isinstance(operation, django_operations.AlterIndexTogether):
+            return replace(effect, tables=tables)
+        return replace(effect, tables=tables, opaque_tables=self._made_anew(tables, track))
+
+    def _made_anew(self, tables: tuple[TableEffect, ...], track: _Track) -> frozenset[str]:
+        """Tables whose `index_together` SQLite has lost.
+
+        Django alters a table there by making it anew, and since Meta has no index_together any
+        more (5.1), those indexes are not made with it (`_remake_table`,
+        db/backends/sqlite3/schema.py), whatever the state of old migrations says.
+        """
+        if self.ownership.connection.vendor != "sqlite":
+            return NOTHING
+        found = set()
+        for table in tables:
+            if table.before is not None and table.after is not None:
+                label, _, name = table.after.model.partition(".")
+                model = track.state.models.get((label, name))
+                if model is not None and model.options.get("index_together"):
+                    found.add(table.key)
+        return frozenset(found)
 
     def _runs_on_postgres(self, operation: Operation, track: _Track) -> bool:
         """Whether an extension, collation or validation, which state knows nothing of, runs."""
