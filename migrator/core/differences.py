@@ -112,7 +112,7 @@ class Differences:
         code, blocking, hint = Code.EXTRA, False, MEANT
         message = state_change(change)
         if ref.kind == "table":
-            message = f"The {ref} belongs to no model of this database."
+            message = f"The {ref} belongs to no managed model of this database."
         elif isinstance(live, Column) and _required(live):
             code = Code.EXTRA_REQUIRED_COLUMN
             message = (
@@ -173,7 +173,7 @@ class Differences:
         """Something else than it was, on a table that belongs to no model: never blocks."""
         message, hint = state_change(change), "Nothing needs to be done if it is meant."
         if change.ref.kind == "table" and change.kind is ChangeKind.MISSING:
-            message = f"The {change.ref}, which belongs to no model, is gone."
+            message = f"The {change.ref}, which belongs to no managed model, is gone."
             hint = "Nothing needs to be done if it was dropped on purpose."
         return Incident(
             Code.EXTRA,
