@@ -310,6 +310,10 @@ class RichProgress(MigratorLogger):
             case ev.TransitionStarted(alias, trigger):
                 if trigger not in {"fail", "resume"}:
                     self._show(alias, _DOING.get(trigger, trigger), done=0, of=0)
+            case ev.ReplayStep(alias, migration, position, total):
+                self._show(alias, f"replaying {migration}", done=position - 1, of=total)
+            case ev.ReplayFinished(alias):
+                self._show(alias, _DOING["scan"], done=0, of=0)
             case ev.MigratingStarted(alias, total):
                 self._show(alias, "migrating", done=0, of=total)
             case ev.MigrationStarted(alias, migration, _, position, total):

@@ -268,6 +268,33 @@ def test_an_event_in_a_pause_does_not_bring_the_display_back() -> None:
             assert not progress._live.live.is_started
 
 
+REPLAY: list[ev.Event] = [
+    opened("a"),
+    ev.TransitionStarted("a", "scan", "guarded", "scanned"),
+    ev.ReplayStarted("a", "migrator_scratch_x_a", 2),
+    ev.ReplayStep("a", key("blog.0001_initial"), 1, 2),
+    ev.ReplayStep("a", key("blog.0002_tags"), 2, 2),
+    ev.ReplayFinished("a", 1.5),
+]
+
+
+def test_a_replay_in_lines() -> None:
+    assert lines_of(REPLAY)[1:] == ["a  replaying 2 recorded migrations …", "a  replayed  1.5 s"]
+    assert "a    2/2 blog.0002_tags …" in lines_of(REPLAY, verbosity=2)
+    assert lines_of([ev.ReplayFinished("a", 0.0, cached=True)]) == ["a  replay: from the journal"]
+
+
+def test_a_replay_on_a_terminal() -> None:
+    progress, stream = terminal()
+    with progress:
+        for event in REPLAY[:-1]:
+            progress(event)
+        assert progress._live is not None
+        progress._live.refresh()
+        assert "replaying blog.0002_tags" in visible(stream)
+        progress(REPLAY[-1])
+
+
 def test_verbosity_0_draws_nothing() -> None:
     progress, stream = terminal()
     progress.verbosity = 0
