@@ -146,6 +146,7 @@ class AliasRunner:
     def _take_lock(self, backend: Backend) -> None:
         if self._options.goal is not Goal.VERIFIED or self._survey.error is not None:
             return
+        guard.refuse_pooler(self._survey)
         lock = backend.lock(
             self._survey.connection, run_id=self._target.run_id, alias=self._survey.alias
         )

@@ -157,6 +157,21 @@ def run(context: Context) -> None:
     _history_consistent(context)
 
 
+def refuse_pooler(survey: Survey) -> None:
+    """Refuse a proxy that pools by transaction. Before the lock is asked for: it would be taken
+    on a session of the server that is somebody else's a moment later, and stay there.
+
+    Raises:
+        PoolerInBetween
+    """
+    if survey.backend is not None and survey.backend.pooled(survey.connection):
+        raise PoolerInBetween(
+            f"{survey.alias} is behind a proxy that pools by transaction: "
+            "a lock could not be held, and two runs could migrate at once.",
+            hint="Point the alias at the server itself, or at a pool in session mode.",
+        )
+
+
 def _connection_live(context: Context) -> None:
     if context.survey.error is not None:
         raise context.survey.error
@@ -169,12 +184,8 @@ def _not_pooled(context: Context) -> None:
     """A lock on a session means nothing where each statement may get another one."""
     if context.read_only:
         return
-    if context.backend.pooled(context.connection):
-        raise PoolerInBetween(
-            f"{context.alias} is behind a proxy that pools by transaction: "
-            "a lock could not be held, and two runs could migrate at once.",
-            hint="Point the alias at the server itself, or at a pool in session mode.",
-        )
+    if context.lock is None:  # else it was looked at before the lock was taken
+        refuse_pooler(context.survey)
     context.emit(GuardPassed(context.alias, "direct_connection"))
 
 

@@ -653,8 +653,17 @@ class Pooler:
                     self._give_back(server)
                     server = None
         if server is not None:
-            self._give_back(server)
+            with suppress(OSError, EOFError):
+                self._roll_back(server)
+                self._give_back(server)
         client.close()
+
+    def _roll_back(self, server: socket.socket) -> None:
+        """The client is gone, maybe in the middle of a transaction."""
+        query = b"ROLLBACK\0"
+        server.sendall(b"Q" + struct.pack("!i", len(query) + 4) + query)
+        while _message(server)[:1] != b"Z":
+            pass
 
     def _answer(self, server: socket.socket, client: socket.socket) -> bool:
         """Pass on the server's answer; whether the session is free for somebody else then."""
