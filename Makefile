@@ -12,7 +12,7 @@ PYTEST_ARGS ?=
 MUTATIONS_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-mutations lint format bench constraints clean
+.PHONY: help demo test test-all test-crash test-mutations lint format bench constraints clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -31,6 +31,10 @@ test-all: $(STAMP) ## Run every test, and measure coverage
 
 test-mutations: $(STAMP) ## Harm a healthy database in every way; see what is found and mended
 	@$(BIN)/python -m tests.mutations $(MUTATIONS_ARGS)
+
+CRASH_ARGS ?=
+test-crash: $(STAMP) ## Kill a run at every boundary on three vendors; print the table
+	@$(BIN)/python -m tests.sweep $(CRASH_ARGS)
 
 lint: $(STAMP) ## Check style, types and the layers
 	$(BIN)/ruff check .

@@ -224,11 +224,11 @@ def _signals(world: World, lines: Lines, seed: int) -> Iterator[Experiment]:
         delay = chance.random() * lines.seconds
         at_boundary = bool(number % 2)
         run = partial(_interrupt, number=name, at=k if at_boundary else 0, delay=delay)
-        yield Experiment("SIGTERM, SIGINT", f"seed {seed}-{number}", run)
+        yield Experiment("SIGTERM or SIGINT", f"seed {seed}-{number}", run)
         k = chance.randrange(1, len(lines.stock))
         strike = boundaries.signalling(name)
         run = partial(_strike_stock, at=k, strike=strike)
-        yield Experiment("SIGTERM, SIGINT", f"seed {seed}-{number}", run, stock=True)
+        yield Experiment("SIGTERM or SIGINT", f"seed {seed}-{number}", run, stock=True)
 
 
 def _interrupt(world: World, *, number: signal.Signals, at: int, delay: float) -> Finding:

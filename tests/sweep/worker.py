@@ -148,23 +148,20 @@ def say(**fields: object) -> None:
 
 
 def choose(experiments: Sequence[Experiment], options: argparse.Namespace) -> list[Experiment]:
-    """This share of the experiments, thinned: every n-th of each kind."""
+    """This share of the experiments, thinned: every n-th of each kind, and at least one."""
     kinds = set(filter(None, options.kinds.split(",")))
-    share, shares = map(int, options.share.split("/"))
-    counts: dict[tuple[str, bool, int], int] = {}
-    chosen = []
-    for experiment in experiments:
-        if kinds and experiment.kind not in kinds:
-            continue
-        if options.only:
-            if experiment.name == options.only:
-                chosen.append(experiment)
-            continue
+    wanted = [e for e in experiments if not kinds or e.kind in kinds]
+    if options.only:
+        return [e for e in wanted if e.name == options.only]
+    groups: dict[tuple[str, bool, int], list[Experiment]] = {}
+    for experiment in wanted:
         key = experiment.kind, experiment.stock, experiment.weight
-        number = counts[key] = counts.get(key, -1) + 1
-        thin = options.thin if experiment.weight > 1 else options.thin * options.thin_light
-        if number % thin == thin // 2 if thin > 1 else True:
-            chosen.append(experiment)
+        groups.setdefault(key, []).append(experiment)
+    chosen: list[Experiment] = []
+    for (_, _, weight), group in groups.items():
+        step = min(options.thin * (1 if weight > 1 else options.thin_light), len(group))
+        chosen += group[step // 2 :: step]
+    share, shares = map(int, options.share.split("/"))
     return chosen[share::shares]
 
 
