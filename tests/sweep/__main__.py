@@ -195,6 +195,9 @@ class _Sweep:
                 count += 1
                 with self.lock:
                     self.tally.add(part.label, document)
+                    if document["verdict"] != "converged" and not document["stock"]:
+                        what = f"{document['kind']} {document['name']}: {document['verdict']}"
+                        print(f"{part.label}: {what}", file=sys.stderr, flush=True)
         reader.join()
         code = process.wait()
         with self.lock:
