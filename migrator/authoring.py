@@ -56,7 +56,6 @@ def write_migrations(options: MigratorOptions, settings: Settings) -> tuple[str,
     labels = own_labels(settings.base_dir)
     if not labels:
         return ()
-    _run_checks()
     changes = _find_changes(labels, settings, asking=options.interactive)
     if not changes:
         return ()
@@ -120,7 +119,12 @@ def _is_own(config: AppConfig, base_dir: Path) -> bool:
     )
 
 
-def _run_checks() -> None:
+def run_checks() -> None:
+    """The project's own system checks, as Django's migrate runs them.
+
+    Raises:
+        MigratorError: One of them found an error, or raised.
+    """
     try:
         call_command("check", verbosity=0, stdout=io.StringIO(), stderr=io.StringIO())
     except SystemCheckError as error:

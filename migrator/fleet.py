@@ -201,8 +201,9 @@ class Fleet:
             yield journal
 
     def _write_migrations(self) -> tuple[str, ...]:
-        if self._options.goal is not Goal.VERIFIED or self._options.skip_makemigrations:
+        if self._options.goal is not Goal.VERIFIED:
             return ()
+        authoring.run_checks()
         paths = authoring.write_migrations(self._options, self._settings)
         if paths:
             self._emit(MigrationsWritten(paths))
@@ -244,6 +245,12 @@ class Fleet:
         return journal, run
 
     def _drive(self, journal: Journal, run: Run, surveys: Sequence[Survey]) -> Report:
+        try:
+            return self._drive_to_its_end(journal, run, surveys)
+        finally:
+            close_all(surveys)
+
+    def _drive_to_its_end(self, journal: Journal, run: Run, surveys: Sequence[Survey]) -> Report:
         try:
             self._passes(journal, run, surveys)
         except KeyboardInterrupt:
@@ -433,6 +440,7 @@ def _resumed_options(run: Run, given: MigratorOptions) -> MigratorOptions:
         fake_initial=bool(stored.get("fake_initial")),
         run_syncdb=bool(stored.get("run_syncdb")),
         assume_applied=(*stored.get("assume_applied", ()), *given.assume_applied),
+        assume_not_applied=(*stored.get("assume_not_applied", ()), *given.assume_not_applied),
     )
 
 

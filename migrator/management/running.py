@@ -17,7 +17,7 @@ from migrator.core.options import MigratorOptions
 from migrator.exceptions import ExitCode, MigratorError, UsageError, exit_code_of
 from migrator.progress import progress_for
 from migrator.prompts import InteractivePrompter, Prompter
-from migrator.reports import render
+from migrator.reports import render, render_refusal
 from migrator.reports.document import Report
 
 FORMATS = ("text", "markdown", "json")
@@ -120,6 +120,8 @@ def run_and_exit(
         with log, quiet, _collecting_rarely():
             report = work(migrator)
     except (MigratorError, JournalError, KeyboardInterrupt) as error:
+        if style == "json":
+            _deliver(_refusal(options, error), target, stdout)
         fail(error, stderr)
     text = render(
         report,
@@ -128,12 +130,26 @@ def run_and_exit(
         terminal=target is None and _is_terminal(stdout),
         verbosity=options.verbosity,
     )
+    _deliver(text, target, stdout)
+    if report.exit_code:
+        sys.exit(int(report.exit_code))
+
+
+def _refusal(options: MigratorOptions, error: BaseException) -> str:
+    """What a program that reads the document gets when no run was opened."""
+    shown = {
+        "type": type(error).__name__,
+        "message": getattr(error, "message", "") or str(error),
+        "hint": getattr(error, "hint", ""),
+    }
+    return render_refusal(options.kind, options.goal.value, shown, int(exit_code_of(error)))
+
+
+def _deliver(text: str, target: Path | None, stdout: TextIO) -> None:
     if target is None:
         _write(stdout, text)
     else:
         target.write_text(text if text.endswith("\n") else text + "\n", encoding="utf-8")
-    if report.exit_code:
-        sys.exit(int(report.exit_code))
 
 
 def fail(error: BaseException, stderr: TextIO) -> NoReturn:

@@ -6,7 +6,7 @@ import shutil
 from typing import Literal
 
 from migrator.reports.document import DatabaseReport, DriftReport, Report, ReportBuilder, fold
-from migrator.reports.jsonreport import JsonReportFormatter
+from migrator.reports.jsonreport import JsonReportFormatter, render_refusal
 from migrator.reports.markdown import MarkdownReportFormatter
 from migrator.reports.text import TextReportFormatter
 
@@ -20,6 +20,7 @@ __all__ = [
     "TextReportFormatter",
     "fold",
     "render",
+    "render_refusal",
 ]
 
 Style = Literal["text", "markdown", "json"]

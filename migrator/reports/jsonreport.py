@@ -33,8 +33,21 @@ def report_document(report: Report) -> dict[str, Any]:
         "seconds": _rounded(report.seconds),
         "migrations_written": list(report.migrations_written),
         "notices": [{"message": n.message, "hint": n.hint} for n in report.notices],
+        "error": None,
         "databases": [database_document(database) for database in report.db_reports],
     }
+
+
+def render_refusal(kind: str, goal: str, error: Mapping[str, str], exit_code: int) -> str:
+    """The document of a run that never began.
+
+    Args:
+        kind, goal: Of the run that was asked for.
+        error: `type`, `message` and `hint` of what was in the way.
+        exit_code: What the command returns.
+    """
+    report = Report("", kind, goal, "failed", exit_code, started_at="", finished_at="")
+    return render_json({**report_document(report), "error": dict(error)})
 
 
 def database_document(database: DatabaseReport) -> dict[str, Any]:

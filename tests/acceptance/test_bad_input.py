@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -108,7 +109,7 @@ def test_runs_that_are_not_there(project: Project) -> None:
 )
 def test_options_that_make_no_sense(project: Project, arguments: tuple[str, ...]) -> None:
     done = migrate_all(project, *arguments)
-    assert_said(done, 0 if "nodot" in arguments else 2)
+    assert_said(done, 2)
 
 
 # -- the journal ---------------------------------------------------------------------
@@ -267,3 +268,25 @@ def test_no_project_at_all(tmp_path: Path) -> None:
         done = empty.migrator(*arguments)
         assert done.returncode in {1, 2}, done
         assert_said(done, done.returncode, "--journal")
+
+
+def test_a_refused_run_is_a_document_too(project: Project) -> None:
+    done = project.manage("migrate_all", "--database", "nope", "--format", "json")
+    assert_said(done, 2)
+    document = json.loads(done.stdout)
+    assert document["exit_code"] == 2
+    assert document["error"]["type"] == "UnknownAlias"
+    assert document["databases"] == []
+
+
+def test_a_project_that_fails_its_own_checks_is_not_migrated(
+    project: Project, tmp_path: Path
+) -> None:
+    path = project.root / "notes/models.py"
+    path.write_text(
+        path.read_text() + "\n\nclass Wrong(models.Model):\n"
+        "    name = models.CharField()\n"
+        "    class Meta:\n        managed = False\n        ordering = ['nothing']\n"
+    )
+    assert_said(migrate_all(project, "--skip-makemigrations"), 1, "manage.py check")
+    assert not (tmp_path / "default.sqlite3").exists()

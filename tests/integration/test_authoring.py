@@ -104,9 +104,9 @@ def test_somebody_at_a_terminal_is_asked(
 
 
 def test_a_check_that_fails_is_named(things: Callable[..., Settings]) -> None:
-    given = things("choices=5, default=0")
+    things("choices=5, default=0")
     with pytest.raises(MigratorError, match=r"authored\.Thing\.number: \(fields\.E004\)"):
-        authoring.write_migrations(MigratorOptions(), given)
+        authoring.run_checks()
 
 
 def test_what_the_projects_own_commands_raise_is_one_sentence(
@@ -122,4 +122,4 @@ def test_what_the_projects_own_commands_raise_is_one_sentence(
     assert caught.value.message == "manage.py makemigrations failed: RuntimeError: broken by hand"
     monkeypatch.setattr(checks, "run_checks", fail)
     with pytest.raises(MigratorError, match="check failed: RuntimeError"):
-        authoring.write_migrations(MigratorOptions(), given)
+        authoring.run_checks()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import ArgumentParser
 from typing import Any
 
@@ -102,7 +103,5 @@ class Command(BaseCommand):
         )
 
     def _asks(self) -> bool:
-        """Only a person at a terminal can be asked."""
-        import sys
-
-        return sys.stdin is not None and sys.stdin.isatty()
+        """Only a person at a terminal, who sees the question, can be asked."""
+        return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
