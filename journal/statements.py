@@ -7,7 +7,18 @@ import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, delete, func, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from journal.chain import canonical, digest, format_time, parse_time
 from journal.exceptions import Fenced, JournalCorrupt
@@ -32,6 +43,37 @@ from journal.tables import (
 from journal.tables import run as run_table
 
 _IDS_AT_ONCE = 500  # well below every server's limit of parameters
+
+# The statements of a step, which runs twice for each migration: built once, since building
+# them took as long as running them.
+_LOCKED_TARGET = (
+    select(target)
+    .where(target.c.run_id == bindparam("of_run"), target.c.alias == bindparam("of_alias"))
+    .with_for_update()
+)
+_UPDATE_TARGET = update(target).where(
+    target.c.run_id == bindparam("of_run"),
+    target.c.alias == bindparam("of_alias"),
+    target.c.epoch == bindparam("of_epoch"),
+)
+_INSERT_ENTRY = insert(entry)
+_STATUS_AND_STEP = (
+    select(run_table.c.status.label("run_status"), entry)
+    .select_from(
+        run_table.outerjoin(
+            entry,
+            and_(
+                entry.c.run_id == run_table.c.id,
+                entry.c.alias == bindparam("of_alias"),
+                entry.c.kind == bindparam("of_kind"),
+                entry.c.name == bindparam("of_name"),
+                entry.c.attempt == bindparam("of_attempt"),
+                entry.c.phase == bindparam("of_phase"),
+            ),
+        )
+    )
+    .where(run_table.c.id == bindparam("of_run"))
+)
 
 
 # -- runs and targets ------------------------------------------------------------
@@ -87,8 +129,7 @@ def targets_by_run(connection: Connection) -> Mapping[str, Sequence[Target]]:
 
 def locked_target(connection: Connection, run_id: str, alias: str) -> Target | None:
     """One target; nobody else changes it, or adds to its chain, until the transaction ends."""
-    query = select(target).where(target.c.run_id == run_id, target.c.alias == alias)
-    row = connection.execute(query.with_for_update()).first()
+    row = connection.execute(_LOCKED_TARGET, {"of_run": run_id, "of_alias": alias}).first()
     return None if row is None else target_of(row)
 
 
@@ -121,15 +162,8 @@ def update_target(connection: Connection, record: Target, *, epoch: int) -> None
     Raises:
         Fenced: It is not.
     """
-    changed = connection.execute(
-        update(target)
-        .where(
-            target.c.run_id == record.run_id,
-            target.c.alias == record.alias,
-            target.c.epoch == epoch,
-        )
-        .values(target_row(record))
-    )
+    of = {"of_run": record.run_id, "of_alias": record.alias, "of_epoch": epoch}
+    changed = connection.execute(_UPDATE_TARGET, {**target_row(record), **of})
     if changed.rowcount != 1:
         raise Fenced(f"{record.alias}: another process has claimed this target since.")
 
@@ -139,7 +173,7 @@ def update_target(connection: Connection, record: Target, *, epoch: int) -> None
 
 def insert_entry(connection: Connection, record: Entry) -> None:
     """Append an entry."""
-    connection.execute(insert(entry).values(entry_row(record)))
+    connection.execute(_INSERT_ENTRY, entry_row(record))
 
 
 def entries(connection: Connection, run_id: str, alias: str | None = None) -> tuple[Entry, ...]:
@@ -155,18 +189,9 @@ def status_and_step(
 ) -> tuple[RunStatus, Entry | None]:
     """How the run stands, and the entry of a step if there is one: one round trip for both."""
     kind, name, attempt, phase = key
-    is_the_step = and_(
-        entry.c.run_id == run_table.c.id,
-        entry.c.alias == alias,
-        entry.c.kind == kind,
-        entry.c.name == name,
-        entry.c.attempt == attempt,
-        entry.c.phase == phase.value,
-    )
+    of = {"of_run": run_id, "of_alias": alias, "of_kind": kind, "of_name": name}
     row = connection.execute(
-        select(run_table.c.status.label("run_status"), entry)
-        .select_from(run_table.outerjoin(entry, is_the_step))
-        .where(run_table.c.id == run_id)
+        _STATUS_AND_STEP, {**of, "of_attempt": attempt, "of_phase": phase.value}
     ).one()
     try:
         status = RunStatus(row.run_status)
