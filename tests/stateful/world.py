@@ -6,7 +6,6 @@ the product, straight to the database.
 
 from __future__ import annotations
 
-import random
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -240,7 +239,8 @@ class World:
         try:
             return open_journal(self.project.journal_url, create=False)
         except JournalUnreachable as error:
-            assert "There is no journal" in error.message, (error, self.history)
+            if "There is no journal" not in error.message:
+                raise
             return None
 
     def boundary(self, share: float) -> int:
@@ -249,8 +249,7 @@ class World:
 
     def populate(self) -> None:
         """Rows of the application's own."""
-        number = random.randrange(10**6)
-        self.execute(f"INSERT INTO pets_owner (name) VALUES ('row{number}')")
+        self.execute("INSERT INTO pets_owner (name) VALUES ('row')")
 
 
 def restore_dump(database: PostgresDatabase, path: Path) -> None:
