@@ -36,11 +36,13 @@ from migrator.mending import propose_sql
 from migrator.sources import (
     Ownership,
     Walk,
+    find_differing,
     full_plan,
     load_disk,
     load_graph,
     pending_plan,
     recorded_plan,
+    stated_expressions,
 )
 
 HISTORY_TABLE = "django_migrations"
@@ -254,11 +256,14 @@ def _gather(
     after it would not fit onto the state without it.
     """
     if before is not None and before.recorded == recorded and not before.pending and not pending:
+        expected = before.facts.expected
+        live = backend.inspect(connection, schemas=_schemas(expected))
+        live = _as_named(connection, backend, expected, live)
         return replace(
             before.facts,
-            live=(live := backend.inspect(connection, schemas=_schemas(before.facts.expected))),
+            live=live,
             history=_history_facts(loader, rows),
-            maxima=backend.maxima(connection, live, frozenset(before.facts.expected.tables)),
+            maxima=backend.maxima(connection, live, frozenset(expected.tables)),
             references=(),
         )
     walk = Walk(loader, Ownership(connection))
@@ -269,6 +274,8 @@ def _gather(
     expected = walk.schema()
     live = backend.inspect(connection, schemas=_schemas(expected))
     live = _as_named(connection, backend, expected, live)
+    stated = stated_expressions(walk.tables.owned_classes(), connection)
+    differing = tuple(find_differing(stated, live))
     # On a database without tables nothing pending can be there already.
     empty = not set(live.tables) - {HISTORY_TABLE}
     coming = () if empty else tuple(done.get(key) or walk.apply(key) for key in pending)
@@ -279,6 +286,7 @@ def _gather(
         pending=coming,
         history=_history_facts(loader, rows),
         opaque_tables=opaque_tables(effects),
+        differing=differing,
         maxima=backend.maxima(connection, live, frozenset(expected.tables)),
     )
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from migrator.core.comparison import columns_by_name, fold, fold_key
 from migrator.core.diff import Change, diff
-from migrator.core.effects import Effect, MigrationKey
+from migrator.core.effects import Effect, Expression, MigrationKey
 from migrator.core.histories import (
     Atom,
     Attachment,
@@ -52,6 +52,7 @@ class ScanFacts:
             recorded history (see `opaque_tables`); None: any table.
         references: Schemas that differences are proved against (see `core.reference`).
         maxima: The largest value of a column fed by a sequence, by (table key, column).
+        differing: Expressions that certainly mean something else than state says.
         ignored: Tables that are nobody's business.
     """
 
@@ -63,6 +64,7 @@ class ScanFacts:
     opaque_tables: frozenset[str] | None = frozenset()
     references: tuple[Reference, ...] = ()
     maxima: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    differing: tuple[Expression, ...] = ()
     ignored: frozenset[str] = frozenset({"django_migrations"})
 
 

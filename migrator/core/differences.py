@@ -39,6 +39,7 @@ class Differences:
         for change in self.analysis.changes:
             if fold_key(self.vendor, change.ref.table) not in self.ignored:
                 yield self._incident(change, self._weigh(change))
+        yield from self._expressions()
         yield from self._since_reference()
         yield from self._beside_tables()
         yield from self._disabled_triggers()
@@ -244,6 +245,30 @@ class Differences:
             (table for name, table in tables.items() if fold_key(self.vendor, name) == wanted),
             None,
         )
+
+    def _expressions(self) -> Iterator[Incident]:
+        """Checks, conditions, generated columns and defaults that mean something else.
+
+        Told where no reference has compared the server's own words, and never blocking: the
+        two sides are in different words.
+        """
+        told = {change.ref for change in self.analysis.changes}
+        for item in self.facts.differing:
+            kind = "column" if item.kind in {"generated", "default"} else item.kind
+            ref = ObjectRef(kind, item.table, item.name)
+            if ref in told or self.proof.compared(fold_key(self.vendor, item.table)):
+                continue
+            what = {"index": "condition", "check": "expression"}.get(item.kind, item.kind)
+            yield Incident(
+                Code.COLUMN_DIFFERS if kind == "column" else Code.CONSTRAINT_OR_INDEX,
+                blocking=False,
+                evidence=Evidence.UNCONFIRMED,
+                object=ref,
+                expected=item.expected,
+                live=item.live,
+                message=f"The {ref} has another {what} than its migrations give it.",
+                hint=self._doubt(ref),
+            )
 
     def _disabled_triggers(self) -> Iterator[Incident]:
         for key, table in self.analysis.live.tables.items():

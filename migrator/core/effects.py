@@ -82,3 +82,22 @@ class Effect:
     def inert(self) -> bool:
         """Whether this migration provably does nothing to this database."""
         return all(not op.tables and not op.unknown for op in self.operations)
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """An expression of state, and what the database has in its place.
+
+    Attributes:
+        table: Key of its table.
+        kind: "check" | "index" (its condition) | "generated" | "default".
+        name: Of the constraint, the index or the column.
+        expected: Its SQL as Django would write it.
+        live: As the server shows it.
+    """
+
+    table: str
+    kind: str
+    name: str
+    expected: str
+    live: str = ""

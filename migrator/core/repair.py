@@ -174,9 +174,13 @@ class _Repair:
         verdicts = [v for v in self.analysis.recorded if v.migration in incidents]
         effects = {effect.migration: effect for effect in self.facts.recorded}
         forgotten = plan_forgetting(self.analysis, verdicts, unrecorded.actions)
-        if self._lost_references(
-            key for v in verdicts if v.migration in forgotten for key in _tables_of(v)
-        ):
+        keys = {key for v in verdicts if v.migration in forgotten for key in _tables_of(v)}
+        renamed = any(
+            lookalike_table(table, self.analysis)
+            for key in keys
+            if self._live_table(key) is None and (table := self._expected_table(key))
+        )
+        if renamed or self._lost_references(keys):
             forgotten = ()  # migrate would make the table again, but not what refers to it
         for verdict in verdicts:
             if verdict.migration in forgotten:

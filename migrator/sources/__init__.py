@@ -1,6 +1,7 @@
 """Where a schema comes from: what Django's code expects of one database, as plain data."""
 
 from migrator.sources.effects import Walk, load_effects
+from migrator.sources.expressions import find_differing, stated_expressions
 from migrator.sources.graph import (
     Disk,
     check_conflicts,
@@ -26,6 +27,7 @@ __all__ = [
     "check_conflicts",
     "check_history",
     "file_digests",
+    "find_differing",
     "full_plan",
     "leaf_nodes",
     "load_disk",
@@ -36,4 +38,5 @@ __all__ = [
     "recorded_plan",
     "recorded_state",
     "state_schema",
+    "stated_expressions",
 ]

@@ -89,6 +89,10 @@ class StateTables:
         """The tables of one model on this database: its own and its many-to-many ones."""
         return self._tables.get(key, {})
 
+    def owned_classes(self) -> tuple[type[models.Model], ...]:
+        """The models that have a table on this database, as of now."""
+        return tuple(self._classes[key] for key in sorted(self._tables) if key in self._classes)
+
     def state_labels(self) -> dict[str, bool | None]:
         """Apps of the state: whether one has a table here; None where it has no model at all."""
         labels: dict[str, bool | None] = {}

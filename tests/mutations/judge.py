@@ -244,5 +244,7 @@ def show(vendor: str, verdicts: Verdicts, began: float) -> None:
     print(
         f"{vendor}: {len(verdicts.impossible)} that the server does not let happen; {seconds:.0f} s"
     )
+    for reason in verdicts.impossible[:5]:
+        print(f"{vendor}: impossible: {reason}")
     for failure in verdicts.failures:
         print(f"{vendor}: FAILED {failure}")
