@@ -266,3 +266,30 @@ def test_finished_runs_checks_and_strangers(case: Case) -> None:
         for dry in ((), ("--dry-run",)):
             ended = case.zygote.run(case.project, "migrate_all", "--resume", words, *dry)
             assert (ended.code, said in ended.stderr) == (code, True), ended
+
+
+def test_an_older_state_that_was_put_back(case: Case) -> None:
+    """This run has committed nothing yet; but what it had seen recorded is gone."""
+    done = case.zygote.run(case.project, "migrate_all")
+    assert done.code == 0, done.output
+    case.project.write_migration(
+        "pages", "0005_more", ADD.format(dependency="0004_online", field="more")
+    )
+    models = case.project.root / "pages/models.py"
+    models.write_text(f"{MODELS}    more = models.IntegerField(default=0, db_default=0)\n")
+    counted = case.zygote.run(case.project, "migrate_all", "--dry-run")
+    assert counted.code == 0, counted.output
+    for boundary in range(20, 400, 12):  # until one is killed that has scanned, not committed
+        killed = case.zygote.run(case.project, "migrate_all", kill_at=boundary)
+        if not killed.killed:
+            break
+        preview = case.preview()["default"]
+        if preview["state"] in ("scanned", "repaired") and preview["pending"] == ["0005"]:
+            break
+    assert killed.killed, "no boundary in between"
+    default = case.databases["default"]
+    default.execute("DELETE FROM django_migrations WHERE name IN ('0003_likes', '0004_online')")
+    found = case.preview(code=1)
+    assert found["default"]["action"] == "stop"
+    assert "pages.0004_online" in found["default"]["reason"]
+    assert "pages.0004_online" in case.resume(code=1)

@@ -6,7 +6,7 @@ import pytest
 
 from migrator.core.effects import MigrationKey
 from migrator.exceptions import Diverged, ExitCode
-from migrator.executor import MemoryExecutionJournal, reconcile
+from migrator.executor import MemoryExecutionJournal, lost_leaves, reconcile
 
 FIRST = MigrationKey("shop", "0001_initial")
 
@@ -93,3 +93,22 @@ def test_entries_of_other_kinds_are_left_aside() -> None:
     written.intent("operation", "shop.0001_initial:0", 1, {})
     written.intent("transition", "scan", 1, {})
     assert not reconcile(written.written, []).retried
+
+
+@pytest.mark.parametrize(
+    ("recorded", "replaces", "lost"),
+    [
+        ([FIRST], {}, False),
+        ([], {}, True),
+        ([("shop", "0001_squashed")], {("shop", "0001_squashed"): [FIRST]}, False),
+        ([("shop", "0002_other")], {("shop", "0001_squashed"): [FIRST]}, True),
+    ],
+    ids=["there", "gone", "squashed since", "gone, unsquashed"],
+)
+def test_a_leaf_that_was_seen_must_still_be_recorded(
+    recorded: list[tuple[str, str]],
+    replaces: dict[tuple[str, str], list[tuple[str, str]]],
+    lost: bool,
+) -> None:
+    found = lost_leaves([str(FIRST)], recorded, replaces)
+    assert found.diverged == ((FIRST,) if lost else ())
