@@ -48,7 +48,8 @@ class Part:
     shares: int = 1
 
 
-NAMES = {"postgresql": "PostgreSQL", "mysql": "MariaDB", "sqlite": "SQLite"}
+# The slowest first, so that nobody is waited for alone in the end.
+NAMES = {"mysql": "MariaDB", "postgresql": "PostgreSQL", "sqlite": "SQLite"}
 
 KILLS = ("--kinds", "killed,killed in flight,answer lost")
 
@@ -119,6 +120,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--vendor", action="append", default=[], choices=list(NAMES))
     parser.add_argument("--kind", action="append", default=[], help="only this kind")
     parser.add_argument("--only", default="", help='only this point ("k=17")')
+    parser.add_argument("--log", type=Path, help="every point as a line of JSON, as it comes")
     level = parser.add_mutually_exclusive_group()
     level.add_argument("--quick", dest="level", action="store_const", const="quick")
     level.add_argument("--sample", dest="level", action="store_const", const="sample")
@@ -195,6 +197,9 @@ class _Sweep:
                 count += 1
                 with self.lock:
                     self.tally.add(part.label, document)
+                    if self.options.log:
+                        with self.options.log.open("a", encoding="utf-8") as log:
+                            log.write(json.dumps({"vendor": part.label, **document}) + "\n")
                     if document["verdict"] != "converged" and not document["stock"]:
                         what = f"{document['kind']} {document['name']}: {document['verdict']}"
                         print(f"{part.label}: {what}", file=sys.stderr, flush=True)
