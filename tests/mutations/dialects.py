@@ -250,6 +250,9 @@ class MySQL(Dialect):
             bare = re.sub(r" CHARACTER SET \S+| COLLATE \S+", "", bare)
         return self._modify(table, bare)
 
+    def widen(self, table: Table, column: Column) -> list[str] | None:
+        return None if column.default is not None else super().widen(table, column)
+
     def toggle_null(self, table: Table, column: Column) -> list[str] | None:
         if column.identity or column.generated is not None:
             return None
