@@ -132,6 +132,7 @@ def _child(command: Sequence[str], clock: Clock, out: Path, labels: Path) -> int
     sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
     sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     watch_targets(clock)
     watch_journal(clock)
     code = 0

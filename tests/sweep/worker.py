@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -31,6 +32,7 @@ PROJECT = Path(__file__).parent / "project"
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a share of the experiments."""
     options = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that nothing is left behind
     memory = Path("/dev/shm")  # what is killed is a process, not the machine
     base = memory if memory.is_dir() and os.access(memory, os.W_OK) else None
     directory = Path(tempfile.mkdtemp(prefix="sweep-", dir=base))
