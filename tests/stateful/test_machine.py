@@ -31,6 +31,7 @@ from tests.servers import Database, PostgresServer, SQLiteServer
 from tests.stateful.world import APPS, World
 from tests.zygote import Zygote
 
+LONG = [pytest.mark.slow, pytest.mark.timeout(1200)]
 SHARES = st.floats(0.0, 1.0)
 FOREIGN = st.sampled_from(
     [
@@ -238,17 +239,13 @@ def explore(machine: type[Machine], *, examples: int, steps: int) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("examples", "steps"), [(6, 9), pytest.param(120, 25, marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize(("examples", "steps"), [(6, 9), pytest.param(40, 20, marks=LONG)])
 def test_sqlite(zygote: Zygote, examples: int, steps: int) -> None:
     with machine_on(zygote, lambda path: SQLiteServer(path).create_database()) as machine:
         explore(machine, examples=examples, steps=steps)
 
 
-@pytest.mark.parametrize(
-    ("examples", "steps"), [(2, 8), pytest.param(25, 15, marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize(("examples", "steps"), [(2, 8), pytest.param(12, 12, marks=LONG)])
 def test_postgresql(zygote: Zygote, postgres: PostgresServer, examples: int, steps: int) -> None:
     with machine_on(zygote, lambda path: postgres.create_database("stateful")) as machine:
         explore(machine, examples=examples, steps=steps)
