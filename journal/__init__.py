@@ -21,6 +21,7 @@ from journal.records import (
     Run,
     RunStatus,
     Snapshot,
+    Step,
     Target,
     TargetStatus,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "Run",
     "RunStatus",
     "Snapshot",
+    "Step",
     "Target",
     "TargetStatus",
     "UnknownRun",

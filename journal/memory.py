@@ -15,7 +15,17 @@ from journal import chain, rules, supersession
 from journal.exceptions import UnknownRun
 from journal.identifiers import new_run_id, normalise_prefix, pick_run, unknown_run
 from journal.port import Journal
-from journal.records import Break, Entry, Phase, Run, RunStatus, Snapshot, Target, TargetStatus
+from journal.records import (
+    Break,
+    Entry,
+    Phase,
+    Run,
+    RunStatus,
+    Snapshot,
+    Step,
+    Target,
+    TargetStatus,
+)
 
 
 @dataclass
@@ -107,6 +117,7 @@ class MemoryJournal(Journal):
         payload: Mapping[str, Any] | None = None,
         state: str | None = None,
         status: TargetStatus | None = None,
+        earlier: Sequence[Step] = (),
     ) -> Entry:
         changes = rules.given(state=state, status=status)
         with self._lock:
@@ -114,25 +125,18 @@ class MemoryJournal(Journal):
             rules.assert_epoch(target, epoch)
             rules.assert_open(run_id, book.run.status)
             now = self._clock()
-            entry = self._step(book, alias, rules.step_key(kind, name, attempt, phase))
-            if entry is not None:
-                if changes:
-                    book.targets[alias] = rules.change(target, now, changes)
-                return entry
-            target, entry = rules.append(
-                target,
-                now=now,
-                kind=kind,
-                name=name,
-                phase=phase,
-                attempt=attempt,
-                seconds=seconds,
-                payload=payload,
-            )
-            changed = rules.change(target, now, changes)
-            book.entries.append(entry)
-            book.targets[alias] = changed
-            return entry
+            added: list[Entry] = []
+            written: list[Entry] = []
+            for step in (*earlier, Step(kind, name, phase, attempt, seconds, payload)):
+                entry = self._step(book, alias, rules.step_key_of(step))
+                if entry is None:
+                    target, entry = rules.append_step(target, now, step)
+                    added.append(entry)
+                written.append(entry)
+            if added or changes:
+                book.targets[alias] = rules.change(target, now, changes)
+                book.entries.extend(added)
+            return written[-1]
 
     def update_target(
         self, run_id: str, alias: str, *, epoch: int | None, **changes: Any

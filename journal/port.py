@@ -8,7 +8,17 @@ from datetime import datetime
 from typing import Any, Self
 
 from journal import supersession
-from journal.records import Break, Entry, Phase, Run, RunStatus, Snapshot, Target, TargetStatus
+from journal.records import (
+    Break,
+    Entry,
+    Phase,
+    Run,
+    RunStatus,
+    Snapshot,
+    Step,
+    Target,
+    TargetStatus,
+)
 
 
 class Journal(ABC):
@@ -86,8 +96,12 @@ class Journal(ABC):
         payload: Mapping[str, Any] | None = None,
         state: str | None = None,
         status: TargetStatus | None = None,
+        earlier: Sequence[Step] = (),
     ) -> Entry:
         """Append one entry, in one commit; with `state`/`status`, change the target in it too.
+
+        `earlier` are steps that come before it in the chain, in the same commit: the outcome
+        of one migration and the intent of the next cost one durable write instead of two.
 
         Writing an entry whose key (run, alias, kind, name, attempt, phase) exists does nothing
         and returns the one that is there (target changes are then applied all the same).

@@ -116,6 +116,18 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """What a caller says of a step; the journal makes an Entry of it."""
+
+    kind: str
+    name: str
+    phase: Phase
+    attempt: int = 1
+    seconds: float | None = None
+    payload: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One append-only line of a target's chain.
 

@@ -13,7 +13,7 @@ from typing import Any
 from journal import chain
 from journal.exceptions import Fenced, JournalError
 from journal.identifiers import unknown_run
-from journal.records import Entry, Phase, Run, RunStatus, Target, TargetStatus
+from journal.records import Entry, Phase, Run, RunStatus, Step, Target, TargetStatus
 from journal.scrub import scrub, scrub_text
 
 MUTABLE = frozenset(
@@ -130,6 +130,20 @@ def assert_epoch(target: Target, epoch: int | None) -> None:
             f"since (epoch {target.epoch}, ours was {epoch}).",
             hint="Leave it to that process; look with `migrator journal show`.",
         )
+
+
+def append_step(target: Target, now: datetime, step: Step) -> tuple[Target, Entry]:
+    """As `append`, of what a caller said."""
+    return append(
+        target,
+        now=now,
+        kind=step.kind,
+        name=step.name,
+        phase=step.phase,
+        attempt=step.attempt,
+        seconds=step.seconds,
+        payload=step.payload,
+    )
 
 
 def append(
@@ -281,6 +295,11 @@ def given(**changes: Any) -> dict[str, Any]:
 def step_key(kind: str, name: str, attempt: int, phase: Phase) -> tuple[str, str, int, Phase]:
     """What tells one entry of a chain from another; writing it again does nothing."""
     return clean_text(kind), clean_text(name), attempt, Phase(phase)
+
+
+def step_key_of(step: Step) -> tuple[str, str, int, Phase]:
+    """As `step_key`, of what a caller said."""
+    return step_key(step.kind, step.name, step.attempt, step.phase)
 
 
 # -- pruning -------------------------------------------------------------------

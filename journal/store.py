@@ -20,7 +20,17 @@ from journal.connection import Connector
 from journal.exceptions import JournalCorrupt, UnknownRun
 from journal.identifiers import new_run_id, normalise_prefix, pick_run, unknown_run
 from journal.port import Journal
-from journal.records import Break, Entry, Phase, Run, RunStatus, Snapshot, Target, TargetStatus
+from journal.records import (
+    Break,
+    Entry,
+    Phase,
+    Run,
+    RunStatus,
+    Snapshot,
+    Step,
+    Target,
+    TargetStatus,
+)
 from journal.revisions import lock_opening
 
 
@@ -126,34 +136,32 @@ class SqlJournal(Journal):
         payload: Mapping[str, Any] | None = None,
         state: str | None = None,
         status: TargetStatus | None = None,
+        earlier: Sequence[Step] = (),
     ) -> Entry:
+        steps = (*earlier, Step(kind, name, phase, attempt, seconds, payload))
         changes = rules.given(state=state, status=status)
 
         def work(connection: Connection) -> Entry:
             target = self._target(connection, run_id, alias)
             rules.assert_epoch(target, epoch)
-            # After the lock, so that it sees what the one who held it before has written.
-            run_status, entry = statements.status_and_step(
-                connection, run_id, alias, rules.step_key(kind, name, attempt, phase)
-            )
-            rules.assert_open(run_id, run_status)
             now = self._clock()
-            if entry is None:
-                target, entry = rules.append(
-                    target,
-                    now=now,
-                    kind=kind,
-                    name=name,
-                    phase=phase,
-                    attempt=attempt,
-                    seconds=seconds,
-                    payload=payload,
+            added = False
+            written: list[Entry] = []
+            for step in steps:
+                # After the lock, so that it sees what the one who held it before has written.
+                run_status, entry = statements.status_and_step(
+                    connection, run_id, alias, rules.step_key_of(step)
                 )
-                statements.insert_entry(connection, entry)
-            elif not changes:
-                return entry
-            statements.update_target(connection, rules.change(target, now, changes), epoch=epoch)
-            return entry
+                rules.assert_open(run_id, run_status)
+                if entry is None:
+                    target, entry = rules.append_step(target, now, step)
+                    statements.insert_entry(connection, entry)
+                    added = True
+                written.append(entry)
+            if added or changes:
+                changed = rules.change(target, now, changes)
+                statements.update_target(connection, changed, epoch=epoch)
+            return written[-1]
 
         entry = self._connector.commit(work, repeatable=True)
         self._acknowledge(run_id, alias, entry.seq)

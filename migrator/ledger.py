@@ -7,9 +7,10 @@ that each write asserts the epoch of the claim. Who is fenced off learns it at i
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
-from journal import Entry, Journal, Phase, Snapshot, TargetStatus
+from journal import Entry, Journal, Phase, Snapshot, Step, TargetStatus
 from migrator.core.incidents import Evidence
 from migrator.core.lifecycle import Goal, State, Trigger
 from migrator.core.reference import Held, Record
@@ -38,6 +39,7 @@ class Ledger:
         self.alias = alias
         self.epoch = epoch
         self._entries = list(journal.entries(run_id, alias))
+        self._held: list[Step] = []
 
     @property
     def resumed(self) -> bool:
@@ -70,8 +72,16 @@ class Ledger:
         seconds: float | None = None,
         payload: Mapping[str, Any] | None = None,
     ) -> None:
-        """Write that a step has happened."""
-        self._write(kind, name, Phase.DONE, attempt, seconds, payload)
+        """Write that a step has happened.
+
+        The outcome of a migration is kept back until the next write, which follows at once
+        (the intent of the next migration, or of post_migrate) and carries it: one durable
+        commit less for each. Killed in between, it is reconciled with the row, as ever.
+        """
+        if kind == "migration":
+            self._hold(Step(kind, name, Phase.DONE, attempt, seconds, payload))
+        else:
+            self._write(kind, name, Phase.DONE, attempt, seconds, payload)
 
     def failed(
         self,
@@ -134,6 +144,9 @@ class Ledger:
 
     def update(self, **changes: Any) -> None:
         """Change mutable fields of the target record."""
+        if self._held:
+            last = self._held.pop()
+            self._write(last.kind, last.name, last.phase, last.attempt, last.seconds, last.payload)
         self._journal.update_target(self.run_id, self.alias, epoch=self.epoch, **changes)
 
     def finish(self, status: TargetStatus, reason: str = "") -> None:
@@ -190,6 +203,25 @@ class Ledger:
             identity=identity, alias=self.alias, run_id=self.run_id, content=content
         )
 
+    def _hold(self, step: Step) -> None:
+        """Keep a step back; whoever reads the entries sees it all the same, unnumbered."""
+        self._held.append(step)
+        self._entries.append(
+            Entry(
+                run_id=self.run_id,
+                alias=self.alias,
+                seq=0,
+                epoch=self.epoch,
+                kind=step.kind,
+                name=step.name,
+                attempt=step.attempt,
+                phase=step.phase,
+                at=datetime.now(UTC),
+                seconds=step.seconds,
+                payload=step.payload or {},
+            )
+        )
+
     def _write(
         self,
         kind: str,
@@ -214,7 +246,9 @@ class Ledger:
             payload=payload,
             state=state,
             status=status,
+            earlier=tuple(self._held),
         )
+        self._held.clear()
         self._entries.append(entry)
 
 

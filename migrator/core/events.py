@@ -250,7 +250,7 @@ class MigrationStarted:
 
 @dataclass(frozen=True, slots=True)
 class MigrationApplied:
-    """A migration is committed and its outcome is in the journal.
+    """A migration is committed; its outcome is in the journal, or goes there with the next step.
 
     `how`: "applied" | "faked" (fake_initial) | "companion" (a fake detector) | "reconciled"
     (committed by an earlier attempt whose answer was lost).

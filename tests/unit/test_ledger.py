@@ -84,3 +84,31 @@ def test_a_failure_outside_of_a_transaction_may_have_left_something() -> None:
     ledger.intent("migration", "blog.0002_kept", 2, {"atomic": False})
     ledger.done("migration", "blog.0002_kept", 2)
     assert not in_doubt(ledger.entries("migration"))
+
+
+def test_the_outcome_of_a_migration_is_carried_by_the_next_write() -> None:
+    """In the order in which they were said, and in one commit."""
+    journal = MemoryJournal()
+    run_id = opened(journal)
+    ledger = claimed(journal, run_id)
+    ledger.intent("migration", "blog.0001_initial", 1)
+    ledger.done("migration", "blog.0001_initial", 1, 0.5, {"direction": "forwards"})
+    assert [e.phase for e in journal.entries(run_id) if e.kind == "migration"] == [Phase.INTENT]
+    ledger.intent("migration", "blog.0002_next", 1)
+    found = [(e.name, e.phase) for e in journal.entries(run_id) if e.kind == "migration"]
+    assert found == [
+        ("blog.0001_initial", Phase.INTENT),
+        ("blog.0001_initial", Phase.DONE),
+        ("blog.0002_next", Phase.INTENT),
+    ]
+    assert [entry.seq for entry in journal.entries(run_id)] == [1, 2, 3, 4]
+    assert journal.verify() == ()
+
+
+def test_what_is_kept_back_comes_before_whatever_is_said_next() -> None:
+    journal = MemoryJournal()
+    run_id = opened(journal)
+    ledger = claimed(journal, run_id)
+    ledger.done("migration", "blog.0001_initial", 1, 0.5)
+    ledger.finish(TargetStatus.INTERRUPTED)
+    assert [e.phase for e in journal.entries(run_id) if e.kind == "migration"] == [Phase.DONE]
