@@ -3,6 +3,8 @@
 VENV := .venv
 STAMP := $(VENV)/.installed
 BIN := $(VENV)/bin
+# Dozens of packages that only one suite needs, in a virtual environment of their own.
+HEALTHY := .venv-healthy
 # The first interpreter that runs and is recent enough; a pyenv shim may exist without running.
 PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,\
 	$(shell $(name) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
@@ -12,7 +14,8 @@ PYTEST_ARGS ?=
 MUTATIONS_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-crash test-mutations lint format bench constraints clean
+.PHONY: help demo test test-all test-crash test-mutations healthy healthy-large lint format bench \
+	constraints clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -46,6 +49,12 @@ format: $(STAMP) ## Let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+healthy: $(HEALTHY)/.installed ## Scan a healthy project of popular apps: nothing may block
+	@$(HEALTHY)/bin/python -m tests.healthy
+
+healthy-large: $(HEALTHY)/.installed-large ## The same with the largest apps, which takes its time
+	@HEALTHY_GROUP=large $(HEALTHY)/bin/python -m tests.healthy
+
 bench: $(STAMP) ## Measure migrate_all beside Django's migrate
 	@$(BIN)/python -m tests.bench
 
@@ -54,7 +63,7 @@ constraints: $(STAMP) ## Write down the versions that are installed now
 		--exclude pip --exclude setuptools --exclude wheel > constraints.txt
 
 clean: ## Remove the virtual environment and what the tools left behind
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(HEALTHY) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	rm -rf demo/.run build dist *.egg-info htmlcov .coverage .coverage.*
 
 $(STAMP): pyproject.toml constraints.txt
@@ -66,4 +75,16 @@ $(STAMP): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 		--constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+$(HEALTHY)/.installed: pyproject.toml tests/healthy/requirements.txt
+	@echo "Building $(HEALTHY) with $(PYTHON) ..."
+	@test -x $(HEALTHY)/bin/python || $(PYTHON) -m venv $(HEALTHY)
+	@$(HEALTHY)/bin/python -m pip install --quiet --disable-pip-version-check \
+		--requirement tests/healthy/requirements.txt --editable '.[demo]'
+	@touch $@
+
+$(HEALTHY)/.installed-large: $(HEALTHY)/.installed tests/healthy/requirements-large.txt
+	@$(HEALTHY)/bin/python -m pip install --quiet --disable-pip-version-check \
+		--requirement tests/healthy/requirements-large.txt
 	@touch $@
