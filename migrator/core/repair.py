@@ -121,7 +121,8 @@ class _Repair:
         self.additions: dict[ObjectRef, Action] = {}
         self.notes: dict[str, None] = {}
         self.refusals: list[Refusal] = []
-        self._missing: tuple[Change, ...] = ()
+        self._missing: tuple[Change, ...] | None = None
+        self._curtailed: tuple[Change, ...] = ()
 
     def plan(self) -> RepairPlan:
         """Everything that is to be done about the blocking incidents."""
@@ -209,9 +210,12 @@ class _Repair:
         )
 
     def _differences(self) -> Iterable[Change]:
-        if not self._missing:
+        if self._missing is None:
             found = diff(self.facts.expected, self.analysis.live)
             self._missing = tuple(c for c in found if c.kind is ChangeKind.MISSING)
+            self._curtailed = tuple(
+                c for c in found if c.kind is ChangeKind.DIFFERENT and isinstance(c.expected, Index)
+            )
         return self._missing
 
     def _take_along(self) -> None:
@@ -227,17 +231,25 @@ class _Repair:
             table = fold_key(self.vendor, change.ref.table)
             if table in keys or change.ref.kind in {"table", "column"}:
                 continue
-            names = {(table, fold(self.vendor, name)) for name in change.columns}
+            own = {(table, fold(self.vendor, name)) for name in change.columns}
+            names = set(own)
             thing = change.expected
             if isinstance(thing, ForeignKey):
                 target = fold_key(self.vendor, thing.to_table)
                 names |= {(target, fold(self.vendor, name)) for name in thing.to_columns}
             with_column = isinstance(thing, ForeignKey) or not thing or not thing.name
-            if with_column and len(names & columns) == 1 and names <= columns:
+            if with_column and len(own) == 1 and own <= columns:
                 continue  # comes with its column
             action = _mending(change)
             if action is not None and (change in lost or names & columns):
                 self.additions.setdefault(change.ref, action)
+        for change in self._curtailed if columns and self.vendor == "mysql" else ():
+            # MySQL takes a dropped column out of its indexes, and leaves the rest of them.
+            table = fold_key(self.vendor, change.ref.table)
+            if {(table, fold(self.vendor, name)) for name in change.columns} & columns and (
+                isinstance(change.expected, Index)
+            ):
+                self.additions[change.ref] = RebuildIndex(change.ref.table, change.expected)
 
     def _about(self, table: str) -> Incident:
         return next(i for i in self.incidents if i.object.table == table)

@@ -343,8 +343,15 @@ class Mender:
 
     def _rebuild_index(self, table: str, index: Any, editor: Any) -> None:
         """Drop an invalid index and make it again just as it is defined, without locking
-        writers out (PostgreSQL, which alone has invalid indexes).
+        writers out (PostgreSQL, which alone has invalid indexes); on MySQL, one that has lost
+        a column, as state has it.
         """
+        if self._connection.vendor != "postgresql":
+            editor.execute(
+                f"DROP INDEX {editor.quote_name(index.name)} ON {_quoted(editor, table)}"
+            )
+            self._create_index(self._model(table, None), index, editor)
+            return
         name = ".".join(
             editor.quote_name(part) for part in (split_key(table)[0], index.name) if part
         )

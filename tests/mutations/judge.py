@@ -213,7 +213,7 @@ class Judge:
             return
         live = self.arena.backend.inspect(connection)
         if (live, self.arena.all_rows(live)) != before:
-            self.verdicts.fail(mutation, "refused, but something was changed")
+            self.verdicts.fail(mutation, f"refused, but something was changed: {error.message}")
 
     def _intact(self, mutation: Mutation, rows: dict[str, list[tuple[object, ...]]]) -> None:
         for key, healthy in self.arena.rows.items():

@@ -77,7 +77,8 @@ def generate(
         yield from _indexes(table, dialect)
         if counts.get(key, 0) > 1:
             yield from _rows_in_the_way(table, dialect)
-    yield from _sequences(healthy, managed, dialect)
+    filled = {key for key in managed if counts.get(key)}
+    yield from _sequences(healthy, filled, dialect)
     yield from _history(history)
 
 
@@ -296,9 +297,9 @@ def _rows_in_the_way(table: Table, dialect: Dialect) -> Iterator[Mutation]:
             )
 
 
-def _sequences(healthy: Schema, managed: set[str], dialect: Dialect) -> Iterator[Mutation]:
+def _sequences(healthy: Schema, filled: set[str], dialect: Dialect) -> Iterator[Mutation]:
     for sequence in healthy.sequences:
-        if sequence.table not in managed or not sequence.column:
+        if sequence.table not in filled or not sequence.column:
             continue
         table, column = dialect.table(sequence.table), dialect.quote(sequence.column)
         behind = f"SELECT setval('{dialect.quote(sequence.name)}', 1, false) FROM {table} HAVING "

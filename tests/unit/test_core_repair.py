@@ -324,6 +324,37 @@ def test_a_migration_recorded_by_the_same_repair_keeps_its_parent() -> None:
 # -- single differences --------------------------------------------------------------------
 
 
+def test_a_foreign_key_comes_with_its_column_also_where_it_points_to_its_own_table() -> None:
+    above = ForeignKey("above_fk", ("above",), "book", ("id",))
+    chain = (
+        shop()
+        .add("2", add("book", col("above", "bigint")))
+        .add("3", attach("book", foreign_keys=(above,)))
+    )
+    live = without_columns(chain.schema(), "book", "above")
+    book = replace(live.tables["book"], foreign_keys=())
+    made = actions(chain.facts(3, schema(book)))
+    assert not [action for action in made if isinstance(action, AddConstraint)]
+
+
+def test_the_foreign_keys_that_cascade_took_along_are_made_again() -> None:
+    reference = ForeignKey("book_fk", ("book",), "book", ("id",))
+    chain = shop().add("2", create("page", col("book", "bigint")))
+    chain.add("3", attach("page", foreign_keys=(reference,)))
+    page = replace(chain.schema().tables["page"], foreign_keys=())
+    made = actions(chain.facts(3, schema(page)))
+    assert [type(action) for action in made] == [CreateTable, AddConstraint]
+    assert AddConstraint("page", reference) in made
+
+
+def test_a_table_that_seems_to_have_been_renamed_is_not_made_again() -> None:
+    chain = shop()
+    moved = replace(chain.schema().tables["book"], name="tome")
+    found = plan(chain.facts(1, schema(moved)))
+    assert not found.actions
+    assert "rename it back" in found.refusals[0].reason
+
+
 def test_a_missing_index_and_a_missing_constraint_are_made() -> None:
     unique = Unique("u", ("title",))
     chain = shop().add("2", attach("book", indexes=(index("price"),), uniques=(unique,)))
