@@ -181,6 +181,7 @@ def measure(world: World) -> Lines:
     _succeed(ours := world.run())
     seconds = time.monotonic() - began
     world.expected = world.pictures()
+    world.expected_dumps = world.dumps()
     for alias, picture in world.expected.items():
         extra, missing = differences(world.expected_stock[alias], picture)
         if extra or missing:

@@ -61,6 +61,7 @@ class World:
         directory: For files.
         expected: What an uninterrupted run of ours makes.
         expected_stock: What stock Django makes.
+        expected_dumps: The schemas, as the vendor's own tool writes them.
         restart: Restarts the server of the targets; None when it is not ours to restart.
     """
 
@@ -71,6 +72,7 @@ class World:
     directory: Path
     expected: Pictures = field(default_factory=dict)
     expected_stock: Pictures = field(default_factory=dict)
+    expected_dumps: Mapping[str, str] = field(default_factory=dict)
     restart: Callable[[], None] | None = None
 
     @property
@@ -116,6 +118,10 @@ class World:
         """Wait until no session of a killed process is left."""
         for place in self.places.values():
             place.wait_until_alone()
+
+    def dumps(self) -> dict[str, str]:
+        """The schemas as pg_dump, or its like, writes them."""
+        return {alias: place.dump() for alias, place in self.places.items()}
 
     def compare(self, expected: Pictures) -> tuple[list[str], list[str]]:
         """What is there too often, and what is missing, on all aliases."""
