@@ -202,6 +202,7 @@ class Mender:
                 model = self._model(table.key, state)
                 model._meta.local_many_to_many.clear()  # each table is an action of its own
                 editor.create_model(model)
+                editor.deferred_sql[:] = [sql for sql in editor.deferred_sql if sql is not None]
             case plan.AddColumn(table, column, state):
                 self._add_column(self._model(table, state), column.name, editor)
             case plan.CreateIndex(table, index, state):
@@ -323,11 +324,12 @@ class Mender:
         if len(fields) == 1 and (table, fields[0].column) in self._added:
             return  # came with its column
         if wanted.unique:
-            editor.execute(editor._create_unique_sql(model, fields))
+            editor.execute(editor._create_unique_sql(model, fields), None)
         elif any(key.opclass.endswith("_pattern_ops") for key in wanted.keys):
-            editor.execute(editor._create_like_index_sql(model, fields[0]))
+            editor.execute(editor._create_like_index_sql(model, fields[0]), None)
         else:
-            editor.execute(editor._create_index_sql(model, fields=fields, name=wanted.name or None))
+            sql = editor._create_index_sql(model, fields=fields, name=wanted.name or None)
+            editor.execute(sql, None)
 
     def _from_meta(self, model: type[Model], wanted: Any, editor: Any) -> bool:
         """Make an index or constraint that the model's Meta names."""
@@ -379,9 +381,9 @@ class Mender:
         match wanted:
             case ForeignKey() if len(fields) == 1:
                 suffix = "_fk_%(to_table)s_%(to_column)s"
-                editor.execute(editor._create_fk_sql(model, fields[0], suffix))
+                editor.execute(editor._create_fk_sql(model, fields[0], suffix), None)
             case Unique() if fields:
-                editor.execute(editor._create_unique_sql(model, fields))
+                editor.execute(editor._create_unique_sql(model, fields), None)
             case Check() if len(fields) == 1:
                 check = fields[0].db_parameters(connection=self._connection).get("check")
                 editor.execute(f"ALTER TABLE {table} ADD CHECK ({check})", params=None)

@@ -167,6 +167,9 @@ class Arena:
                 if now.get(name) != source:
                     cursor.execute(source.replace("%", "%%"), [])
                     self._refill(cursor, name)
+                elif name in self.rows and self._count(name) != len(self.rows[name]):
+                    cursor.execute(f"DELETE FROM `{name}`")  # it was made again, empty
+                    self._refill(cursor, name)
                 elif name == HISTORY and self.recorded() != self.history:
                     cursor.execute(f"DELETE FROM {HISTORY}")
                     cursor.executemany(
@@ -174,6 +177,9 @@ class Arena:
                         self.history,
                     )
             cursor.execute("SET FOREIGN_KEY_CHECKS = 1")
+
+    def _count(self, name: str) -> int:
+        return int(self.query(f"SELECT count(*) FROM `{name}`")[0][0])
 
     def _refill(self, cursor: Any, name: str) -> None:
         table = self.live.tables[name]
