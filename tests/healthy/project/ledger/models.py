@@ -6,7 +6,6 @@ from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import (
     ArrayField,
     DateTimeRangeField,
-    HStoreField,
     RangeOperators,
 )
 from django.contrib.postgres.indexes import BrinIndex, GinIndex, GistIndex, OpClass
@@ -22,14 +21,13 @@ class Booking(models.Model):
     room = models.CharField(max_length=20, db_collation="C")
     during = DateTimeRangeField()
     tags = ArrayField(models.CharField(max_length=20), default=list)
-    attributes = HStoreField(default=dict)
     search = SearchVectorField(null=True)
 
     class Meta:
         constraints = [
             ExclusionConstraint(
                 name="booking_no_overlap",
-                expressions=[("room", RangeOperators.EQUAL), ("during", RangeOperators.OVERLAPS)],
+                expressions=[("during", RangeOperators.OVERLAPS)],
             ),
             models.UniqueConstraint(
                 fields=["room", "during"],
