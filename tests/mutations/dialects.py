@@ -148,6 +148,10 @@ class Dialect(ABC):
 class PostgreSQL(Dialect):
     """ALTER can do everything."""
 
+    def widen(self, table: Table, column: Column) -> list[str] | None:
+        # A type without COLLATE takes the collation away, which is a harm of its own.
+        return None if column.collation else super().widen(table, column)
+
     def drop_table(self, table: Table) -> list[str]:
         return [f"DROP TABLE {self.table(table.key)} CASCADE"]
 
