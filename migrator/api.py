@@ -1,10 +1,10 @@
-"""The Python API: what the commands do, for programs.
+"""The Python API: what the commands do, for programs. For example::
 
-    from migrator import Migrator, MigratorOptions
+from migrator import Migrator, MigratorOptions
 
-    report = Migrator(options=MigratorOptions(repair=True)).migrate_all()
-    if not report.all_clean:
-        raise SystemExit(report.exit_code)
+report = Migrator(options=MigratorOptions(repair=True)).migrate_all()
+if not report.all_clean:
+    raise SystemExit(report.exit_code)
 """
 
 from __future__ import annotations

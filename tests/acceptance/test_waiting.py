@@ -76,8 +76,8 @@ class Migration(migrations.Migration):
     dependencies = [("clock", "0001_initial")]
     operations = [
         migrations.RunSQL(
-            "CREATE OR REPLACE FUNCTION slowly(i integer) RETURNS integer IMMUTABLE LANGUAGE plpgsql AS"
-            " $$ BEGIN PERFORM pg_advisory_xact_lock(42); RETURN i; END $$",
+            "CREATE OR REPLACE FUNCTION slowly(i integer) RETURNS integer"
+            " IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock(42); RETURN i; END $$",
             "DROP FUNCTION slowly",
         ),
         AddIndexConcurrently(
