@@ -1,11 +1,4 @@
-"""The Python API: what the commands do, for programs. For example::
-
-from migrator import Migrator, MigratorOptions
-
-report = Migrator(options=MigratorOptions(repair=True)).migrate_all()
-if not report.all_clean:
-    raise SystemExit(report.exit_code)
-"""
+"""The Python API: what the commands do, for programs. docs/reference/api.md has examples."""
 
 from __future__ import annotations
 

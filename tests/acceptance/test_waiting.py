@@ -77,7 +77,8 @@ class Migration(migrations.Migration):
     operations = [
         migrations.RunSQL(
             "CREATE OR REPLACE FUNCTION slowly(i integer) RETURNS integer"
-            " IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock(42); RETURN i; END $$",
+            " IMMUTABLE LANGUAGE plpgsql AS"
+            " $$ BEGIN PERFORM pg_advisory_xact_lock(42); RETURN i; END $$",
             "DROP FUNCTION slowly",
         ),
         AddIndexConcurrently(
