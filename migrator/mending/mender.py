@@ -306,10 +306,10 @@ class Mender:
             )
             if field.has_db_default():
                 sql, params = editor.db_default_sql(field)
-                editor.execute(f"UPDATE {table} SET {name} = {sql}", params)
+                editor.execute(f"UPDATE {table} SET {name} = {sql}", params or None)
             elif not field.null:
                 value = editor.prepare_default(editor.effective_default(field))
-                editor.execute(f"UPDATE {table} SET {name} = {value}", [])
+                editor.execute(f"UPDATE {table} SET {name} = {value}", None)
         editor._remake_table(model)
 
     # -- indexes and constraints ------------------------------------------------------------
