@@ -10,25 +10,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from importlib import import_module
 from typing import Any
 
+from django.apps import apps
 from django.core.management.sql import emit_post_migrate_signal, emit_pre_migrate_signal
 from django.db import connections
 from django.db.migrations import Migration
 from django.db.migrations.executor import MigrationExecutor
 from django.db.transaction import atomic
+from django.utils.module_loading import module_has_submodule
 
 
 def migrate_everywhere(aliases: Sequence[str]) -> int:
     """Apply every migration to empty databases.
 
     Args:
-        aliases: Of the databases; SQLite cannot take part in a migration's transaction while
-            another file is written, which is no concern: each alias has its own.
+        aliases: Of the databases.
 
     Returns:
         How many migrations were applied to each.
     """
+    for config in apps.get_app_configs():  # they connect receivers, as the command knows
+        if module_has_submodule(config.module, "management"):
+            import_module(".management", config.name)
     executors = {alias: MigrationExecutor(connections[alias]) for alias in aliases}
     first = executors[aliases[0]]
     plan = [item for item, _ in first.migration_plan(first.loader.graph.leaf_nodes())]
@@ -40,7 +45,8 @@ def migrate_everywhere(aliases: Sequence[str]) -> int:
         state.apps  # noqa: B018 - rendered before each migration, as the executor does
         state = _apply(migration, state, executors)
     state.clear_delayed_apps_cache()
-    for alias in aliases:
+    for alias, executor in executors.items():
+        executor.check_replacements()
         emit_post_migrate_signal(
             0, False, alias, apps=state.apps, plan=[(item, False) for item in plan]
         )
