@@ -12,6 +12,7 @@ from journal.exceptions import (
     JournalUnreachable,
     UnknownRun,
 )
+from journal.interrupts import postpone
 from journal.memory import MemoryJournal
 from journal.port import Journal
 from journal.records import (
@@ -47,6 +48,7 @@ __all__ = [
     "TargetStatus",
     "UnknownRun",
     "open_journal",
+    "postpone",
 ]
 
 

@@ -23,7 +23,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
-from journal import failures, revisions
+from journal import failures, interrupts, revisions
 from journal.exceptions import JournalCorrupt, JournalUnreachable
 from journal.scrub import scrub_text
 
@@ -134,27 +134,28 @@ class Connector:
 
     @contextmanager
     def _transaction(self, options: dict[str, Any]) -> Iterator[Connection]:
-        self._after_fork()
-        self._clear_leftover()
-        try:
-            if self._file is not None:
-                self._file.assert_same()
-            connection = self._engine.connect()
-            # An interrupt can strike anywhere, even while the one before it is being undone.
-            # What is still here at the next transaction of this thread is thrown away then,
-            # lest it hold its locks against us.
-            self._leftovers[threading.get_ident()] = connection
+        with interrupts.at_work():
+            self._after_fork()
+            self._clear_leftover()
             try:
-                # As short as can be: BEGIN … COMMIT of one step.
-                with connection.execution_options(**options).begin():
-                    yield connection
-            finally:
-                connection.close()
-                self._leftovers.pop(threading.get_ident(), None)
-            if self._file is not None:
-                self._file.assert_same()
-        except (SQLAlchemyError, sqlite3.Error, OSError) as error:
-            raise failures.translate(error, self.location) from error
+                if self._file is not None:
+                    self._file.assert_same()
+                connection = self._engine.connect()
+                # Not every interrupt waits for us, and one can strike anywhere, even while the one
+                # before it is being undone. What is still here at the next transaction of this thread is thrown away then,
+                # lest it hold its locks against us.
+                self._leftovers[threading.get_ident()] = connection
+                try:
+                    # As short as can be: BEGIN … COMMIT of one step.
+                    with connection.execution_options(**options).begin():
+                        yield connection
+                finally:
+                    connection.close()
+                    self._leftovers.pop(threading.get_ident(), None)
+                if self._file is not None:
+                    self._file.assert_same()
+            except (SQLAlchemyError, sqlite3.Error, OSError) as error:
+                raise failures.translate(error, self.location) from error
 
     def _clear_leftover(self) -> None:
         leftover = self._leftovers.pop(threading.get_ident(), None)

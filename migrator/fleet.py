@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from types import FrameType
 
 from journal import (
     Journal,
@@ -35,7 +32,6 @@ from migrator.core.lifecycle import Goal
 from migrator.core.options import MigratorOptions
 from migrator.exceptions import (
     ExitCode,
-    Interrupted,
     LockHeld,
     MigrationFailed,
     NothingToResume,
@@ -43,6 +39,7 @@ from migrator.exceptions import (
     UnknownAlias,
     VerificationFailed,
 )
+from migrator.interruption import interruptible, raise_if_received, uninterruptible
 from migrator.phases.context import Survey
 from migrator.phases.guard import mark_duplicates, survey_alias
 from migrator.prompts import Prompter
@@ -283,6 +280,8 @@ class Fleet:
                 result = self._run_alias(journal, run, survey)
                 self._results[survey.alias] = result
                 progress += result.progressed
+                if result.error or survey.alias != tuple(waiting)[-1]:
+                    raise_if_received(result.error)
                 if not result.reached:
                     failed_at[survey.alias] = progress
                     if self._settings.stop_on_failure:
@@ -442,46 +441,3 @@ def _resumed_options(run: Run, given: MigratorOptions) -> MigratorOptions:
         assume_applied=(*stored.get("assume_applied", ()), *given.assume_applied),
         assume_not_applied=(*stored.get("assume_not_applied", ()), *given.assume_not_applied),
     )
-
-
-# -- signals ------------------------------------------------------------------------------
-
-
-def _raise_interrupted(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-    raise Interrupted(signal.Signals(number).name)
-
-
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """Turn SIGTERM and SIGINT into `Interrupted` for the duration, in the main thread.
-
-    Outside of the main thread Python allows no handlers, and nothing is changed.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {
-        number: signal.signal(number, _raise_interrupted)
-        for number in (signal.SIGTERM, signal.SIGINT)
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
-
-
-@contextmanager
-def uninterruptible() -> Iterator[None]:
-    """Keep the same signals from breaking the few writes that end an interrupted run."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {
-        number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGTERM, signal.SIGINT)
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler if handler is not None else signal.SIG_DFL)

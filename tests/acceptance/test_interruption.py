@@ -179,6 +179,40 @@ def test_a_signal_rolls_back_and_says_so(
     assert_converged(blog, target)
 
 
+SWALLOWED = """\
+import os
+import signal
+
+from django.db import migrations
+
+
+def swallow(apps, schema_editor):
+    try:
+        if os.environ.get("STRIKE"):
+            os.kill(os.getpid(), signal.SIGTERM)
+    except BaseException:
+        raise ValueError("something else")
+
+
+class Migration(migrations.Migration):
+    dependencies = [("blog", "0001_initial")]
+    operations = [migrations.RunPython(swallow, migrations.RunPython.noop)]
+"""
+
+
+def test_a_signal_that_turns_into_another_error_still_interrupts(
+    make_project: Callable[..., Project], tmp_path: Path
+) -> None:
+    app = {"migrations": {"0001_initial": INITIAL, "0002_swallow": SWALLOWED}}
+    entry = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "db.sqlite3")}
+    project = make_project(databases={"default": entry}, apps={"blog": app}, installed=())
+    arguments = ("migrate_all", "--skip-makemigrations")
+    struck = project.manage(*arguments, env={"STRIKE": "1"})
+    assert struck.returncode == 130, struck
+    assert journal(project)["run"]["status"] == "interrupted"
+    assert project.manage("migrate_all", "--resume").returncode == 0
+
+
 def test_a_second_run_finds_the_lock_held(
     blog: Project, stuck: subprocess.Popen[str], target: Database
 ) -> None:

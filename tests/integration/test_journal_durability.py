@@ -13,7 +13,17 @@ from typing import Any
 
 import pytest
 
-from journal import Fenced, Journal, Phase, Run, Target, TargetStatus, open_journal, statements
+from journal import (
+    Fenced,
+    Journal,
+    Phase,
+    Run,
+    Target,
+    TargetStatus,
+    open_journal,
+    postpone,
+    statements,
+)
 from journal.store import SqlJournal
 from tests.servers import Database
 
@@ -325,13 +335,48 @@ def test_a_transaction_that_was_never_ended_does_not_lock_us_out(url: str) -> No
     journal.close()
 
 
+def test_a_signal_waits_for_the_transaction_and_a_second_one_does_not(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = a_run(journal)
+    epoch = journal.claim(run.id, "default")
+    signals = 1
+    real = statements.update_target
+
+    def strike() -> None:
+        raise KeyboardInterrupt
+
+    def handle(number: int, frame: object) -> None:
+        if not postpone(strike):
+            strike()
+
+    def struck(*arguments: Any, **more: Any) -> None:
+        for _ in range(signals):
+            os.kill(os.getpid(), signal.SIGUSR1)
+        real(*arguments, **more)
+
+    before = signal.signal(signal.SIGUSR1, handle)
+    try:
+        monkeypatch.setattr(statements, "update_target", struck)
+        with pytest.raises(KeyboardInterrupt):
+            write(journal, run, epoch, "a")
+        assert len(journal.entries(run.id)) == 2  # written all the same
+        signals = 2
+        with pytest.raises(KeyboardInterrupt):
+            write(journal, run, epoch, "b")
+        assert len(journal.entries(run.id)) == 2
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
 def test_interrupts_at_any_moment_lose_and_lock_nothing(url: str, journal: Journal) -> None:
     source = """
         import random, signal
         url, run_id = sys.argv[1:]
         class Struck(KeyboardInterrupt): pass
-        def strike(*arguments): raise Struck
-        signal.signal(signal.SIGALRM, strike)
+        def strike(): raise Struck
+        def handle(*arguments): journal.postpone(strike) or strike()  # as a run's handler does
+        signal.signal(signal.SIGALRM, handle)
         random.seed(7)
         opened = journal.open_journal(url)
         epoch = opened.claim(run_id, "default")
