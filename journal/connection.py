@@ -142,8 +142,8 @@ class Connector:
                     self._file.assert_same()
                 connection = self._engine.connect()
                 # Not every interrupt waits for us, and one can strike anywhere, even while the one
-                # before it is being undone. What is still here at the next transaction of this thread is thrown away then,
-                # lest it hold its locks against us.
+                # before it is being undone. What is still here at the next transaction of this
+                # thread is thrown away then, lest it hold its locks against us.
                 self._leftovers[threading.get_ident()] = connection
                 try:
                     # As short as can be: BEGIN … COMMIT of one step.

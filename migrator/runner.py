@@ -172,10 +172,10 @@ class AliasRunner:
             lock=self._lock,
         )
         try:
-            if machine.state is not State.PENDING:
-                self._advance(machine, Trigger.RESUME, context)
-            for step in plan_steps(self._options.goal):
-                self._advance(machine, step.trigger, context)
+            if machine.state.value == self._options.goal.value:
+                ledger.finish(TargetStatus.DONE)  # all but this had been written
+            else:
+                self._lead(machine, context)
         except SkipTarget as skip:
             return self._skipped(skip.reason)
         except Fenced as error:
@@ -201,6 +201,12 @@ class AliasRunner:
             drifted=check and found is not None and found.blocked,
             pending=len(found.pending) if check and found is not None else 0,
         )
+
+    def _lead(self, machine: AliasMachine, context: Context) -> None:
+        if machine.state is not State.PENDING:
+            self._advance(machine, Trigger.RESUME, context)
+        for step in plan_steps(self._options.goal):
+            self._advance(machine, step.trigger, context)
 
     def _advance(self, machine: AliasMachine, trigger: Trigger, context: Context) -> None:
         source = machine.state
@@ -262,9 +268,19 @@ class AliasRunner:
     ) -> None:
         """Write how the alias ended; an unwritable journal must not hide the reason itself."""
         with suppress(JournalError, MigratorError):
+            if status is TargetStatus.INTERRUPTED and self._is_at_goal():
+                return
             if status is TargetStatus.FAILED and machine.state is not State.FAILED:
                 machine.advance(Trigger.FAIL)
             ledger.finish(status, reason)
+
+    def _is_at_goal(self) -> bool:
+        """By the journal: a signal can strike when it is written and nobody has heard of it."""
+        return any(
+            target.state == self._options.goal.value
+            for target in self._journal.targets(self._target.run_id)
+            if target.alias == self._survey.alias
+        )
 
     def _emit_failure(self, error: BaseException) -> None:
         self._emit(

@@ -213,6 +213,40 @@ def test_a_signal_that_turns_into_another_error_still_interrupts(
     assert project.manage("migrate_all", "--resume").returncode == 0
 
 
+STRUCK_WHEN_VERIFIED = """
+import os, signal
+from journal.store import SqlJournal
+
+write = SqlJournal.write
+
+def struck(self, *arguments, **more):
+    entry = write(self, *arguments, **more)
+    if os.environ.get("STRIKE") and (more["name"], str(more["phase"])) == ("verify", "done"):
+        os.kill(os.getpid(), signal.SIGTERM)
+    return entry
+
+SqlJournal.write = struck
+"""
+
+
+def test_interrupted_when_it_had_just_been_verified(
+    make_project: Callable[..., Project], tmp_path: Path
+) -> None:
+    entry = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "db.sqlite3")}
+    project = make_project(
+        databases={"default": entry},
+        apps={"blog": {"migrations": {"0001_initial": INITIAL}}},
+        installed=(),
+        settings_extra=STRUCK_WHEN_VERIFIED,
+    )
+    struck = project.manage("migrate_all", "--skip-makemigrations", env={"STRIKE": "1"})
+    assert struck.returncode == 130, struck
+    assert journal(project)["targets"][0]["status"] == "done"
+    resumed = project.manage("migrate_all", "--resume")
+    assert resumed.returncode == 0, resumed
+    assert journal(project)["run"]["status"] == "complete"
+
+
 def test_a_second_run_finds_the_lock_held(
     blog: Project, stuck: subprocess.Popen[str], target: Database
 ) -> None:

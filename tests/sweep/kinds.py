@@ -20,7 +20,7 @@ from migrator.exceptions import ExitCode
 from tests.sweep import boundaries
 from tests.sweep.boundaries import Crossing
 from tests.sweep.places import MySQLPlace, PostgresPlace
-from tests.sweep.process import Ended, Strike
+from tests.sweep.process import OUTSIDE, Ended, Strike
 from tests.sweep.verdicts import Finding, Verdict, judge, recover, recover_stock
 from tests.sweep.world import World
 
@@ -237,8 +237,8 @@ def _interrupt(world: World, *, number: signal.Signals, at: int, delay: float) -
         ended = world.run(strike_at=at, strike=boundaries.signalling(number))
     else:
         ended = world.forks.interrupt(*world.start, number=number, delay=delay)
-    # Before the run has begun, the signal is Python's own to handle.
-    early = not world.has_run() and ended.code in (130, -number)
+    # Before the run has begun and after it has ended, the signal is not ours to handle.
+    early = ended.code == OUTSIDE or (not world.has_run() and ended.code in (130, 143, -number))
     if ended.code not in (ExitCode.CLEAN, ExitCode.INTERRUPTED) and not early:
         return Finding(Verdict.UNSOUND, f"exit {ended.code}: {ended.output[-900:]}")
     if "Traceback" in ended.output and not early:

@@ -20,6 +20,9 @@ from tests.sweep.boundaries import Clock, Crossing, kill, watch_journal, watch_t
 
 Strike = Callable[[Crossing], None]
 
+OUTSIDE = 70
+"""The exit code when a signal strikes before or after the command itself."""
+
 
 @dataclass(frozen=True)
 class Ended:
@@ -69,7 +72,7 @@ class Forks:
         pid = os.fork()
         if pid:
             return Child(pid, out, labels)
-        code = 70
+        code = OUTSIDE
         with contextlib.suppress(BaseException):
             code = _child(command, Clock(strike, strike_at), out, labels)
         os._exit(code)
