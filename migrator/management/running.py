@@ -123,14 +123,17 @@ def run_and_exit(
         if style == "json":
             _deliver(_refusal(options, error), target, stdout)
         fail(error, stderr)
-    text = render(
-        report,
-        style,
-        color=color,
-        terminal=target is None and _is_terminal(stdout),
-        verbosity=options.verbosity,
-    )
-    _deliver(text, target, stdout)
+    try:
+        text = render(
+            report,
+            style,
+            color=color,
+            terminal=target is None and _is_terminal(stdout),
+            verbosity=options.verbosity,
+        )
+        _deliver(text, target, stdout)
+    except KeyboardInterrupt as error:  # the run is over and closed; only its report is cut short
+        fail(error, stderr)
     if report.exit_code:
         sys.exit(int(report.exit_code))
 
