@@ -14,11 +14,11 @@ PYTEST_ARGS ?=
 MUTATIONS_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-crash test-mutations healthy healthy-large lint format bench \
+.PHONY: help demo test test-all test-crash test-mutations corpus corpus-holdout healthy healthy-large lint format bench \
 	constraints clean
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
 
 demo: $(STAMP) ## Play the whole lifecycle on a real project with four databases
 	@$(BIN)/python demo/play.py
@@ -48,6 +48,13 @@ lint: $(STAMP) ## Check style, types and the layers
 format: $(STAMP) ## Let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+CORPUS_ARGS ?=
+corpus: $(STAMP) ## Judge the lint by migrations that were labelled by measuring them
+	@$(BIN)/python -m tests.corpus $(CORPUS_ARGS)
+
+corpus-holdout: $(STAMP) ## The same with migrations that the rules were not held to
+	@$(BIN)/python -m tests.corpus --holdout $(CORPUS_ARGS)
 
 healthy: $(HEALTHY)/.installed ## Scan a healthy project of popular apps: nothing may block
 	@$(HEALTHY)/bin/python -m tests.healthy

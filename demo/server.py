@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -34,9 +35,13 @@ def serve() -> Iterator[Path]:
     try:
         address = urlsplit(handle.get_uri())
         host = parse_qs(address.query).get("host", [address.hostname])[0]
-        ADDRESS.write_text(
-            json.dumps({"HOST": host, "PORT": str(address.port or 5432), "USER": "postgres"})
-        )
+        found = {
+            "HOST": host,
+            "PORT": str(address.port or 5432),
+            "USER": "postgres",
+            "PROGRAMS": str(handle.bin_path),
+        }
+        ADDRESS.write_text(json.dumps(found))
         _create_databases(handle.get_uri())
         yield handle.bin_path
     finally:
@@ -79,6 +84,9 @@ def _pgserver() -> Any:
 
 
 if __name__ == "__main__":
+    # A shell starts what runs beside it with Ctrl-C ignored, and ends it by SIGTERM.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     with serve() as programs, suppress(KeyboardInterrupt):
         print(f"PostgreSQL is up; its programs are in {programs}. Ctrl-C stops it.", flush=True)
         threading.Event().wait()

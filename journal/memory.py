@@ -227,9 +227,13 @@ class MemoryJournal(Journal):
             entries = book.entries if book else []
             return tuple(entry for entry in entries if alias is None or entry.alias == alias)
 
-    def latest_snapshot(self, identity: str) -> Snapshot | None:
+    def latest_snapshot(self, identity: str, *, before: str = "") -> Snapshot | None:
         with self._lock:
-            found = (each for each in reversed(self._snapshots) if each.identity == identity)
+            found = (
+                each
+                for each in reversed(self._snapshots)
+                if each.identity == identity and (not before or each.run_id < before)
+            )
             return next(found, None) if identity else None
 
     def verify(self, run_ids: Iterable[str] | None = None) -> tuple[Break, ...]:

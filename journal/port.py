@@ -189,8 +189,10 @@ class Journal(ABC):
         """Entries of a run, in the order of their writing (within an alias: by seq)."""
 
     @abstractmethod
-    def latest_snapshot(self, identity: str) -> Snapshot | None:
-        """The newest snapshot of a physical database."""
+    def latest_snapshot(self, identity: str, *, before: str = "") -> Snapshot | None:
+        """The newest snapshot of a physical database; with `before`, the newest that a run made
+        which was opened before that one.
+        """
 
     @abstractmethod
     def verify(self, run_ids: Iterable[str] | None = None) -> tuple[Break, ...]:

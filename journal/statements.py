@@ -245,9 +245,11 @@ def replace_snapshot(connection: Connection, record: Snapshot) -> None:
     connection.execute(insert(snapshot).values(**row, at=format_time(record.at)))
 
 
-def latest_snapshot(connection: Connection, identity: str) -> Snapshot | None:
-    """The newest snapshot of a physical database."""
+def latest_snapshot(connection: Connection, identity: str, before: str = "") -> Snapshot | None:
+    """The newest snapshot of a physical database; with `before`, of a run before that one."""
     query = select_snapshots().where(snapshot.c.identity == identity)
+    if before:
+        query = query.where(snapshot.c.run_id < before)
     row = connection.execute(query.order_by(snapshot.c.id.desc()).limit(1)).first()
     return None if row is None else snapshot_of(row)
 

@@ -272,11 +272,11 @@ class SqlJournal(Journal):
         with self._connector.reading() as connection:
             return statements.entries(connection, run_id, alias)
 
-    def latest_snapshot(self, identity: str) -> Snapshot | None:
+    def latest_snapshot(self, identity: str, *, before: str = "") -> Snapshot | None:
         if not identity:
             return None
         with self._connector.reading() as connection:
-            return statements.latest_snapshot(connection, identity)
+            return statements.latest_snapshot(connection, identity, before)
 
     def verify(self, run_ids: Iterable[str] | None = None) -> tuple[Break, ...]:
         with self._connector.reading() as connection:

@@ -4,7 +4,8 @@ A run that did not complete is *superseded* when other runs have brought each of
 unfinished targets (same alias, same physical database) to the goal since. "Since" is judged
 target by target, by when it changed last, not by the order in which the runs were opened: of
 two deployments at once, the one that is opened later loses the lock and fails, and the one
-that was opened earlier does the work and ends later.
+that was opened earlier does the work and ends later. Where the clock has gone back between two
+runs, as their ids tell, the order of opening is all that is known.
 """
 
 from __future__ import annotations
@@ -32,8 +33,9 @@ def superseded_by(runs: Sequence[Run], targets: TargetsByRun) -> dict[str, froze
         for a run that nothing has superseded, which is what "incomplete" means.
     """
     successes = _successes(runs, targets)
+    places = {run.id: place for place, run in enumerate(runs)}
     return {
-        run.id: _superseders(run, targets.get(run.id, ()), runs, successes)
+        run.id: _superseders(run, targets.get(run.id, ()), runs, successes, places)
         for run in runs
         if run.status is not RunStatus.COMPLETE and run.kind != PRUNE_KIND
     }
@@ -95,8 +97,8 @@ def prunable(
 
 # -- how it is decided -----------------------------------------------------------
 
-# (run id, goal of the run, when) of each success, by alias, with the identity.
-_Success = tuple[str, str, str, datetime]
+# (run, identity of the target, when) of each success, by alias.
+_Success = tuple[Run, str, datetime]
 
 
 def _successes(runs: Sequence[Run], targets: TargetsByRun) -> dict[str, list[_Success]]:
@@ -109,9 +111,7 @@ def _successes(runs: Sequence[Run], targets: TargetsByRun) -> dict[str, list[_Su
             clean = run.goal == _VERIFIED or run.status is RunStatus.COMPLETE
             if target.status is TargetStatus.DONE and clean:
                 at = target.updated_at or run.closed_at or run.opened_at
-                successes.setdefault(target.alias, []).append(
-                    (run.id, run.goal, target.identity, at)
-                )
+                successes.setdefault(target.alias, []).append((run, target.identity, at))
     return successes
 
 
@@ -120,23 +120,24 @@ def _superseders(
     targets: Sequence[Target],
     runs: Sequence[Run],
     successes: Mapping[str, Sequence[_Success]],
+    places: Mapping[str, int],
 ) -> frozenset[str]:
     relevant = [target for target in targets if target.status is not TargetStatus.SKIPPED]
     # With every target done it was the rest that failed (a test command, the close itself):
     # then all of them have to succeed again.
     unfinished = [t for t in relevant if t.status is not TargetStatus.DONE] or relevant
     if not unfinished:
-        return _any_later_success(run, runs)
+        return _any_later_success(run, runs, places)
     found: set[str] = set()
     for target in unfinished:
         by = next(
             (
-                other
-                for other, goal, identity, at in successes.get(target.alias, ())
-                if other != run.id
-                and _goal_counts(run.goal, goal)
+                other.id
+                for other, identity, at in successes.get(target.alias, ())
+                if other.id != run.id
+                and _goal_counts(run.goal, other.goal)
                 and (not target.identity or identity == target.identity)
-                and at > (target.updated_at or run.opened_at)
+                and _is_later(other, at, run, target.updated_at or run.opened_at, places)
             ),
             None,
         )
@@ -146,7 +147,7 @@ def _superseders(
     return frozenset(found)
 
 
-def _any_later_success(run: Run, runs: Sequence[Run]) -> frozenset[str]:
+def _any_later_success(run: Run, runs: Sequence[Run], places: Mapping[str, int]) -> frozenset[str]:
     """A run that failed before it had a target: any run that completed after it will do."""
     ended = run.closed_at or run.opened_at
     for other in runs:
@@ -155,10 +156,28 @@ def _any_later_success(run: Run, runs: Sequence[Run]) -> frozenset[str]:
             and other.kind != PRUNE_KIND
             and _goal_counts(run.goal, other.goal)
             and other.closed_at is not None
-            and other.closed_at > ended
+            and _is_later(other, other.closed_at, run, ended, places)
         ):
             return frozenset({other.id})
     return frozenset()
+
+
+def _is_later(
+    other: Run, at: datetime, run: Run, ended: datetime, places: Mapping[str, int]
+) -> bool:
+    """Whether something of another run was written later than something of this one.
+
+    Args:
+        other, at: The one, and when.
+        run, ended: The other one, and when.
+        places: Of all runs by id, the newest first: ids go up, whatever the clock does.
+    """
+    opened_later = places[other.id] < places[run.id]
+    if opened_later and other.opened_at < run.opened_at:
+        return True
+    if not opened_later and other.opened_at > run.opened_at:
+        return False
+    return at > ended
 
 
 def _goal_counts(unfinished: str, reached: str) -> bool:

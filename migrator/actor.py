@@ -29,7 +29,8 @@ def describe_actor(base_dir: Path) -> dict[str, Any]:
         "user": _user(),
         "host": socket.gethostname(),
         "pid": os.getpid(),
-        "argv": list(sys.argv),
+        "started": _started(os.getpid()),
+        "argv": [Path(sys.argv[0]).name, *sys.argv[1:]],
         "git_commit": _git_commit(base_dir),
         "ci_url": _ci_url(),
         "python": platform.python_version(),
@@ -39,7 +40,8 @@ def describe_actor(base_dir: Path) -> dict[str, Any]:
 
 def describe_process() -> dict[str, Any]:
     """The process alone, for the claim of a target: enough to tell whether it still lives."""
-    return {"user": _user(), "host": socket.gethostname(), "pid": os.getpid()}
+    pid = os.getpid()
+    return {"user": _user(), "host": socket.gethostname(), "pid": pid, "started": _started(pid)}
 
 
 def is_alive(process: Mapping[str, Any]) -> bool:
@@ -49,7 +51,9 @@ def is_alive(process: Mapping[str, Any]) -> bool:
         process: As `describe_process` or `describe_actor` gave it.
 
     Returns:
-        False also for a process on another host: it cannot be seen from here.
+        False also for a process on another host: it cannot be seen from here. Of one that has
+        got the number of another since, as in a container that was restarted, its start tells,
+        where the system does.
     """
     pid = process.get("pid")
     if process.get("host") != socket.gethostname() or not isinstance(pid, int) or pid <= 0:
@@ -59,8 +63,26 @@ def is_alive(process: Mapping[str, Any]) -> bool:
     except ProcessLookupError:
         return False
     except OSError:  # somebody else's process
-        return True
-    return True
+        pass
+    then, now = process.get("started"), _started(pid)
+    return not (then and now and then != now)
+
+
+def is_ours(process: Mapping[str, Any]) -> bool:
+    """Whether a process that the journal names has the number of this one: it is this one, or
+    one that has ended.
+    """
+    return process.get("host") == socket.gethostname() and process.get("pid") == os.getpid()
+
+
+def _started(pid: int) -> str:
+    """When a process was started, as Linux counts it (proc(5), field 22 of stat); "" elsewhere."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text("ascii", "replace")
+    except OSError:
+        return ""
+    fields = stat.rpartition(")")[2].split()  # the name before it may hold anything
+    return fields[19] if len(fields) > 19 else ""
 
 
 def _user() -> str:

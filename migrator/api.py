@@ -10,6 +10,7 @@ from migrator.fleet import Fleet
 from migrator.progress import MigratorLogger
 from migrator.prompts import Prompter
 from migrator.reports.document import Report
+from migrator.wayback import Confirm
 
 
 class Migrator:
@@ -33,7 +34,7 @@ class Migrator:
             listeners: Further readers of the event stream.
         """
         self._options = options or MigratorOptions()
-        self._prompter = prompter
+        self._prompter = prompter or Prompter(granted_flags(self._options))
         self._listeners: tuple[Emit, ...] = ((log,) if log else ()) + listeners
 
     def migrate_all(self) -> Report:
@@ -71,5 +72,32 @@ class Migrator:
         """
         return self._fleet(self._options).resume(run_id)
 
+    def rollback(self, run_id: str, *, confirm: Confirm | None = None) -> Report:
+        """Take back what a run has applied; with `dry_run`, show what that would do.
+
+        Args:
+            run_id: Its id or a unique prefix.
+            confirm: Is shown what would be taken back, one AliasReturn for each database, and
+                raises to leave it; None goes ahead.
+
+        Returns:
+            The report.
+
+        Raises:
+            RollbackRefused: It cannot be taken back; nothing was touched.
+            UsageError: The run applied nothing by its kind, or has no such database.
+            journal.UnknownRun, journal.AmbiguousRun: No such run, or more than one.
+        """
+        return self._fleet(self._options).rollback(run_id, confirm=confirm)
+
     def _fleet(self, options: MigratorOptions) -> Fleet:
         return Fleet(options, listeners=self._listeners, prompter=self._prompter)
+
+
+def granted_flags(options: MigratorOptions) -> frozenset[str]:
+    """Flags of a command line that decide what would be asked, as options have them.
+
+    Args:
+        options: What was asked for.
+    """
+    return frozenset({"--allow-destructive"} if options.allow_destructive else ())

@@ -12,7 +12,9 @@ from typing import Any
 from migrator.exceptions import ConfigurationError
 
 JOURNAL_FILE = "migrator_journal.sqlite3"
+BACKUP_DIRECTORY = "migrator_backups"
 MAKEMIGRATIONS = ("write", "check", "skip")
+BACKUP = ("never", "destructive", "always")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,15 @@ class Settings:
             is made for it (`--deep`).
         stop_on_failure: Whether the first alias that fails keeps the others from starting.
         routing_rules: `settings.DATABASE_ROUTING_RULES`: app label → alias.
+        backup: "never" | "destructive" (before steps that lose data) | "always".
+        backup_dir: Where backups go.
+        backup_keep: How many backups of a database are kept; 0: all.
+        client_tools: Directory of pg_dump, mariadb-dump and the like; "" to look for them.
+        lock_timeout: Seconds that a statement waits for a lock.
+        lock_retries: How often a migration that got no lock is tried again.
+        statement_timeout: Seconds that a statement may take; 0: any.
+        test_command: Run after verification; "" for none.
+        lint: What the lint is to leave out or to judge otherwise: {"IGNORE": {code: reason}}.
     """
 
     journal_url: str
@@ -39,6 +50,15 @@ class Settings:
     stop_on_failure: bool = False
     scratch: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     routing_rules: Mapping[str, str] = field(default_factory=dict)
+    backup: str = "destructive"
+    backup_dir: Path = Path(BACKUP_DIRECTORY)
+    backup_keep: int = 5
+    client_tools: str = ""
+    lock_timeout: float = 3.0
+    lock_retries: int = 10
+    statement_timeout: float = 0.0
+    test_command: str = ""
+    lint: Mapping[str, Any] = field(default_factory=dict)
 
 
 _KEYS: dict[str, type | tuple[type, ...]] = {
@@ -48,6 +68,15 @@ _KEYS: dict[str, type | tuple[type, ...]] = {
     "WAIT_LOCK": (int, float),
     "STOP_ON_FAILURE": bool,
     "SCRATCH": dict,
+    "BACKUP": str,
+    "BACKUP_DIR": (str, Path),
+    "BACKUP_KEEP": int,
+    "CLIENT_TOOLS": (str, Path),
+    "LOCK_TIMEOUT": (int, float),
+    "LOCK_RETRIES": int,
+    "STATEMENT_TIMEOUT": (int, float),
+    "TEST_COMMAND": str,
+    "LINT": dict,
 }
 
 
@@ -79,12 +108,13 @@ def load_settings() -> Settings:
                 f"settings.MIGRATOR[{key!r}] is {type(value).__name__}.",
                 hint="See docs/reference/settings.md for what it takes.",
             )
-    makemigrations = raw.get("MAKEMIGRATIONS", "write")
-    if makemigrations not in MAKEMIGRATIONS:
-        raise ConfigurationError(
-            f"settings.MIGRATOR['MAKEMIGRATIONS'] is {makemigrations!r}.",
-            hint="Use one of: " + ", ".join(MAKEMIGRATIONS) + ".",
-        )
+    makemigrations = _one_of(raw, "MAKEMIGRATIONS", MAKEMIGRATIONS, "write")
+    backup = _one_of(raw, "BACKUP", BACKUP, "destructive")
+    for key in ("BACKUP_KEEP", "LOCK_TIMEOUT", "LOCK_RETRIES", "STATEMENT_TIMEOUT"):
+        if isinstance(raw.get(key), bool) or raw.get(key, 0) < 0:
+            raise ConfigurationError(
+                f"settings.MIGRATOR[{key!r}] is {raw[key]!r}.", hint="Use a number from 0 up."
+            )
     rules = getattr(settings, "DATABASE_ROUTING_RULES", {})
     base_dir = _base_dir(settings)
     return Settings(
@@ -98,7 +128,26 @@ def load_settings() -> Settings:
         stop_on_failure=raw.get("STOP_ON_FAILURE", False),
         scratch=_scratch(raw.get("SCRATCH", {}), getattr(settings, "DATABASES", {})),
         routing_rules=dict(rules),
+        backup=backup,
+        backup_dir=base_dir / raw.get("BACKUP_DIR", BACKUP_DIRECTORY),
+        backup_keep=raw.get("BACKUP_KEEP", 5),
+        client_tools=str(raw.get("CLIENT_TOOLS", "")),
+        lock_timeout=float(raw.get("LOCK_TIMEOUT", 3.0)),
+        lock_retries=raw.get("LOCK_RETRIES", 10),
+        statement_timeout=float(raw.get("STATEMENT_TIMEOUT", 0.0)),
+        test_command=raw.get("TEST_COMMAND", ""),
+        lint=raw.get("LINT", {}),
     )
+
+
+def _one_of(raw: Mapping[str, Any], key: str, choices: tuple[str, ...], default: str) -> str:
+    value: str = raw.get(key, default)
+    if value not in choices:
+        raise ConfigurationError(
+            f"settings.MIGRATOR[{key!r}] is {value!r}.",
+            hint="Use one of: " + ", ".join(choices) + ".",
+        )
+    return value
 
 
 def _scratch(raw: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

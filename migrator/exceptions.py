@@ -143,6 +143,55 @@ class MigrationFailed(MigratorError):
     """A migration failed."""
 
 
+class LockTimedOut(MigrationFailed):
+    """A migration got no lock on a table in time, however often it was tried."""
+
+    default_hint = (
+        "Nothing of it was kept. Let the sessions that hold the lock finish, or give more time "
+        "with --lock-timeout and --lock-retries, then go on with --resume."
+    )
+
+
+class StatementTimedOut(MigrationFailed):
+    """A statement of a migration took longer than it may."""
+
+
+class DestructiveStep(DecisionNeeded):
+    """A pending migration would lose data."""
+
+    default_hint = "Look at it with migrator plan; consent with --allow-destructive."
+
+
+class BackupFailed(MigratorError):
+    """The backup could not be made, so nothing was migrated."""
+
+
+class ToolFailed(MigratorError):
+    """A client program of the database failed."""
+
+
+class RestoredInPart(ToolFailed):
+    """A restore failed when the database had been changed already."""
+
+
+class ArchiveRefused(MigratorError):
+    """The backup is not what it was when it was made."""
+
+    default_hint = "Take another backup; this one is never brought back, nothing was changed."
+
+
+class RestoreFailed(MigratorError):
+    """The backup could not be brought back."""
+
+
+class RollbackRefused(MigratorError):
+    """The run cannot be rolled back."""
+
+
+class AcceptanceFailed(MigratorError):
+    """The test command failed after the databases were verified."""
+
+
 class LockLost(MigratorError):
     """The lock of this database was lost in the middle of the run."""
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from threading import RLock
+from typing import Any
 
 from journal import (
     Journal,
@@ -17,7 +19,15 @@ from journal import (
     TargetStatus,
     open_journal,
 )
+from journal.scrub import HIDDEN
 from migrator import actor, authoring
+from migrator.acceptance import (
+    Acceptance,
+    failed_command,
+    parse_command,
+    refuse_at_work,
+    secrets_of,
+)
 from migrator.conf import Settings, load_settings
 from migrator.core.events import (
     Emit,
@@ -31,6 +41,7 @@ from migrator.core.events import (
 from migrator.core.lifecycle import Goal
 from migrator.core.options import MigratorOptions
 from migrator.exceptions import (
+    AcceptanceFailed,
     ExitCode,
     LockHeld,
     MigrationFailed,
@@ -50,11 +61,14 @@ from migrator.resumption import (
     close_all,
     refuse_changed_files,
     refuse_moved,
+    refuse_restored,
+    refuse_rolled_back,
     refuse_unknown_aliases,
 )
 from migrator.runner import AliasResult, AliasRunner
 from migrator.sources import load_disk, load_file_digests
 from migrator.waiting import Patience
+from migrator.wayback import Confirm, WayBack
 
 RETRIED = (MigrationFailed, VerificationFailed)
 """What another alias's progress may cure; a guard or drift it cannot."""
@@ -94,6 +108,7 @@ class Fleet:
         self._epochs: dict[str, int] = {}
         self._resuming = False
         self._began = _now()
+        self._emitting = RLock()
 
     # -- entrances ------------------------------------------------------------
 
@@ -107,6 +122,7 @@ class Fleet:
             MigratorError, JournalError: Nothing was begun, or the journal failed.
         """
         aliases = plan_order(self._options.databases)
+        parse_command(self._test_command)
         load_disk.cache_clear()  # a program may have written migrations since its last run
         with self._journal() as journal, interruptible():
             written = self._write_migrations()
@@ -131,16 +147,27 @@ class Fleet:
             if run is None:
                 return self._builder.build()
             unfinished = [t for t in journal.targets(run.id) if not _finished(t)]
-            self._options = _resumed_options(run, self._options)
+            failed = None if self._settings.test_command else failed_command(journal, run)
+            self._options = _resumed_options(run, self._options, failed)
+            parse_command(self._test_command)
+            if not unfinished:
+                refuse_at_work(journal, run)
             refuse_unknown_aliases(run, [t.alias for t in unfinished], plan_order(()))
+            refuse_rolled_back(journal, run, unfinished)
             if unfinished:
                 refuse_changed_files(run, accept=self._options.accept_changed_migrations)
             surveys = mark_duplicates(self._survey(target.alias) for target in unfinished)
             for survey, target in zip(surveys, unfinished, strict=True):
                 refuse_moved(run, target, survey)
+                refuse_restored(journal, run, target)
                 patience = Patience.of(survey.alias, self._options, self._settings, self._emit)
                 await_lock(journal, run, survey, patience)
             self._resuming = True
+            if journal.find_run(run.id).status is RunStatus.COMPLETE:  # by whoever was waited for
+                close_all(surveys)
+                self._builder = ReportBuilder()  # of nothing: that it waited was said meanwhile
+                self._say_complete(run)
+                return self._builder.build()
             run = journal.reopen_run(run.id)
             self._emit(
                 RunOpened(
@@ -154,6 +181,66 @@ class Fleet:
                 )
             )
             return self._drive(journal, run, surveys)
+
+    def rollback(self, prefix: str, *, confirm: Confirm | None = None) -> Report:
+        """Take back what a run has applied: all of its databases, or those asked for.
+
+        Planned for every database before any is written to; with `dry_run`, that is all.
+
+        Args:
+            prefix: The run's id, or a unique prefix.
+            confirm: Is shown what would be taken back, and raises to leave it.
+
+        Returns:
+            The report; with nothing to take back, a notice says so.
+
+        Raises:
+            RollbackRefused: Something of it cannot be reversed, or is in the way.
+            UsageError: The run applied nothing by its kind, or has no such database.
+            UnknownRun, AmbiguousRun, LockHeld
+        """
+        load_disk.cache_clear()
+        with self._journal() as journal, interruptible():
+            given = journal.find_run(prefix)
+            way = WayBack(journal, given, self._options, self._settings, self._emit)
+            surveys = mark_duplicates(self._survey(alias) for alias in way.aliases(plan_order(())))
+            try:
+                found = way.plan(surveys)
+            except BaseException:
+                close_all(surveys)
+                raise
+            # The last first, as it went forwards.
+            wanted = [survey for survey in reversed(surveys) if found[survey.alias].steps]
+            close_all(survey for survey in surveys if survey not in wanted)
+            if not wanted:
+                self._builder.add(RunNotice(way.nothing(tuple(found.values()))))
+                closed = RunClosed(given.id, RunStatus.COMPLETE.value, ExitCode.CLEAN, _now())
+                self._builder.add(closed)
+                return self._builder.build()
+            self._options = way.options()
+            way.refuse_losses(found.values())
+            if confirm is not None and not self._options.dry_run:
+                confirm(tuple(found[survey.alias] for survey in wanted))
+            journal, run = self._open(
+                journal,
+                wanted,
+                (),
+                parent=given.id,
+                rollback_steps={
+                    survey.alias: [step.to_dict() for step in found[survey.alias].steps]
+                    for survey in wanted
+                },
+            )
+            written = given.options.get("migrations_written", ())
+            if written:
+                self._emit(
+                    RunNotice(
+                        f"Run {given.id} had written migration files, which stay: "
+                        f"{', '.join(written)}.",
+                        "Remove them, or the next run applies them again.",
+                    )
+                )
+            return self._drive(journal, run, wanted)
 
     def _preview_resume(self, prefix: str | None) -> Report:
         """Say what `resume` would do; neither a target nor the journal is written to."""
@@ -210,7 +297,13 @@ class Fleet:
         return survey_alias(alias, self._settings)
 
     def _open(
-        self, journal: Journal, surveys: Sequence[Survey], written: tuple[str, ...]
+        self,
+        journal: Journal,
+        surveys: Sequence[Survey],
+        written: tuple[str, ...],
+        *,
+        parent: str = "",
+        **more: Any,
     ) -> tuple[Journal, Run]:
         """Open the run; a check whose journal refuses goes on with one in memory."""
         verified = self._options.goal is Goal.VERIFIED
@@ -218,14 +311,20 @@ class Fleet:
             **self._options.to_dict(),
             "migrations_written": list(written),
             "migration_files": load_file_digests() if verified else {},
+            **more,
         }
-        targets = [_target(survey) for survey in surveys]
+        targets = [survey.as_target() for survey in surveys]
         kind, goal = self._options.kind, self._options.goal.value
         details = actor.describe_actor(self._settings.base_dir)
 
         def open_in(place: Journal) -> Run:
             return place.open_run(
-                kind=kind, goal=goal, options=options, actor=details, targets=targets
+                kind=kind,
+                goal=goal,
+                options=options,
+                actor=details,
+                targets=targets,
+                parent=parent,
             )
 
         try:
@@ -248,11 +347,18 @@ class Fleet:
             close_all(surveys)
 
     def _drive_to_its_end(self, journal: Journal, run: Run, surveys: Sequence[Survey]) -> Report:
+        accepted = True
         try:
             self._passes(journal, run, surveys)
+            if self._is_well():
+                accepted = self._accept(journal, run)
         except KeyboardInterrupt:
             with uninterruptible():
                 self._close(journal, run, RunStatus.INTERRUPTED, ExitCode.INTERRUPTED)
+            return self._builder.build()
+        except LockHeld as error:  # of the test command: the run is the other one's to close
+            self._emit(RunNotice(error.message, error.hint))
+            self._emit(RunClosed(run.id, "failed", int(error.exit_code), _now()))
             return self._builder.build()
         except JournalError as error:
             self._emit(
@@ -260,12 +366,39 @@ class Fleet:
             )
             self._emit(RunClosed(run.id, "failed", int(ExitCode.FAILED), _now()))
             return self._builder.build()
-        code = self._exit_code()
+        code = self._exit_code() if accepted else ExitCode.FAILED
         # A check that found drift has failed: a later run that succeeds supersedes it.
-        reached = all(result.reached for result in self._results.values())
-        well = reached and code is ExitCode.CLEAN
+        well = accepted and self._is_well()
         self._close(journal, run, RunStatus.COMPLETE if well else RunStatus.FAILED, code)
         return self._builder.build()
+
+    def _is_well(self) -> bool:
+        reached = all(result.reached for result in self._results.values())
+        return reached and self._exit_code() is ExitCode.CLEAN
+
+    @property
+    def _test_command(self) -> str:
+        asked = self._options.test_command
+        return (self._settings.test_command if asked is None else asked).strip()
+
+    def _accept(self, journal: Journal, run: Run) -> bool:
+        """Run the test command, if there is one for this kind of run; whether it is content."""
+        if not self._test_command or run.kind not in ("migrate", "repair"):
+            return True
+        acceptance = Acceptance(
+            journal,
+            run,
+            self._test_command,
+            self._settings.base_dir,
+            self._emit,
+            secrets_of(_passwords()),
+        )
+        try:
+            acceptance.check()
+        except AcceptanceFailed as error:
+            self._emit(RunNotice(error.message, error.hint))
+            return False
+        return True
 
     def _passes(self, journal: Journal, run: Run, surveys: Sequence[Survey]) -> None:
         """Each alias in order; those that failed once more, while others make progress."""
@@ -277,7 +410,7 @@ class Fleet:
             if number > 1:
                 self._emit(PassStarted(number, tuple(waiting)))
             for survey in waiting.values():
-                result = self._run_alias(journal, run, survey)
+                result = self._run_alias(journal, run, survey, number)
                 self._results[survey.alias] = result
                 progress += result.progressed
                 if result.error or survey.alias != tuple(waiting)[-1]:
@@ -293,14 +426,17 @@ class Fleet:
             }
             number += 1
 
-    def _run_alias(self, journal: Journal, run: Run, survey: Survey) -> AliasResult:
+    def _run_alias(self, journal: Journal, run: Run, survey: Survey, number: int) -> AliasResult:
         target = next(t for t in journal.targets(run.id) if t.alias == survey.alias)
+        options = self._options
+        if number > 1:  # what is in doubt since the last pass, nobody has seen yet
+            options = replace(options, assume_applied=(), assume_not_applied=())
         runner = AliasRunner(
             survey,
             target,
             journal=journal,
             settings=self._settings,
-            options=self._options,
+            options=options,
             emit=self._emit,
             prompter=self._prompter,
         )
@@ -338,9 +474,10 @@ class Fleet:
         return claimed or (self._resuming and held)
 
     def _emit(self, event: Event) -> None:
-        self._builder.add(event)
-        for listener in self._listeners:
-            listener(event)
+        with self._emitting:  # whoever watches for locks does so on a thread of its own
+            self._builder.add(event, _now())
+            for listener in self._listeners:
+                listener(event)
 
     def _find(self, journal: Journal, prefix: str | None) -> Run | None:
         """The run to continue; None (and a notice) when it is finished already."""
@@ -364,10 +501,13 @@ class Fleet:
             complete = not incomplete
         if not complete:
             return run
-        # Said once, by the report: there is no progress to watch.
+        self._say_complete(run)
+        return None
+
+    def _say_complete(self, run: Run) -> None:
+        """Said once, by the report: there is no progress to watch."""
         self._builder.add(RunNotice(f"Nothing to resume: run {run.id} is complete."))
         self._builder.add(RunClosed(run.id, RunStatus.COMPLETE.value, ExitCode.CLEAN, _now()))
-        return None
 
 
 # -- order and targets ------------------------------------------------------------
@@ -401,22 +541,19 @@ def one_code(codes: Iterable[int]) -> ExitCode:
     return unclean.pop() if len(unclean) == 1 else ExitCode.FAILED
 
 
-def _target(survey: Survey) -> Target:
-    return Target(
-        run_id="",
-        alias=survey.alias,
-        vendor=survey.connection.vendor,
-        server_version=str(survey.server or ""),
-        identity=survey.identity,
-    )
-
-
 def _finished(target: Target) -> bool:
     return target.status in (TargetStatus.DONE, TargetStatus.SKIPPED)
 
 
 def _no_record(error: JournalError) -> RunNotice:
     return RunNotice(f"This check leaves no record: {error.message}", error.hint)
+
+
+def _passwords() -> list[object]:
+    """Of all databases of the project."""
+    from django.db import connections
+
+    return [entry.get("PASSWORD") for entry in connections.settings.values()]
 
 
 def _now() -> str:
@@ -426,11 +563,29 @@ def _now() -> str:
 # -- what a resume refuses ------------------------------------------------------------
 
 
-def _resumed_options(run: Run, given: MigratorOptions) -> MigratorOptions:
-    """What the run was opened with; how to talk, and what was decided since, from now."""
+def _resumed_options(
+    run: Run, given: MigratorOptions, failed: str | None = None
+) -> MigratorOptions:
+    """What the run was opened with; how to talk, and what was decided since, from now.
+
+    `failed` is a test command that an earlier resume was given and that has not passed: leaving
+    it out is no way around it, an empty one is.
+    """
     stored = run.options
+    asked: dict[str, Any] = {
+        name: stored.get(name) if getattr(given, name) is None else getattr(given, name)
+        for name in ("lock_timeout", "lock_retries", "test_command")
+    }
+    if asked["test_command"] is None:
+        asked["test_command"] = failed
+    if given.test_command is None and HIDDEN in str(asked["test_command"] or ""):
+        raise ResumeRefused(
+            f"The test command of run {run.id} holds a credential, which the journal does not.",
+            hint="Give it again with --test-command, or an empty one to do without.",
+        )
     return replace(
         given,
+        **asked,
         check=False,
         dry_run=False,
         repair=bool(stored.get("repair")) or given.repair,
@@ -438,6 +593,10 @@ def _resumed_options(run: Run, given: MigratorOptions) -> MigratorOptions:
         apps=tuple(stored.get("apps", ())),
         fake_initial=bool(stored.get("fake_initial")),
         run_syncdb=bool(stored.get("run_syncdb")),
-        assume_applied=(*stored.get("assume_applied", ()), *given.assume_applied),
-        assume_not_applied=(*stored.get("assume_not_applied", ()), *given.assume_not_applied),
+        # Consent to what the run was opened with; other files are another matter.
+        allow_destructive=given.allow_destructive
+        or (bool(stored.get("allow_destructive")) and not given.accept_changed_migrations),
+        backup=given.backup or stored.get("backup"),
+        rollback=str(stored.get("rollback", "")),
+        with_later=bool(stored.get("with_later")),
     )

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from journal import Entry, Journal, Phase, Snapshot, Step, TargetStatus
+from journal import Entry, Journal, Phase, Snapshot, Step, Target, TargetStatus
 from migrator.core.incidents import Evidence
 from migrator.core.lifecycle import Goal, State, Trigger
 from migrator.core.reference import Held, Record
@@ -49,6 +49,21 @@ class Ledger:
     def entries(self, kind: str | None = None) -> tuple[Entry, ...]:
         """What this target's chain holds, earlier claims included; of one kind, or all."""
         return tuple(entry for entry in self._entries if kind is None or entry.kind == kind)
+
+    def migrations(self) -> tuple[Entry, ...]:
+        """The entries of migrations that the rows can be held against: without what was written
+        before this run began to repair the history by forgetting the row.
+        """
+        forgot = {
+            str(name): entry.seq
+            for entry in self.entries("repair")
+            for name in entry.payload.get("forgets", ())
+        }
+        return tuple(
+            entry
+            for entry in self.entries("migration")
+            if not 0 < entry.seq < forgot.get(entry.name, 0)  # 0: not written yet, so it is newer
+        )
 
     def attempts(self, kind: str, name: str) -> int:
         """The highest attempt of a step so far; 0 when there was none."""
@@ -104,6 +119,10 @@ class Ledger:
         """Write a decision that somebody took."""
         self._write("decision", name, Phase.DONE, self.epoch, None, payload)
 
+    def consent(self, payload: Mapping[str, Any]) -> None:
+        """Write that somebody has consented to steps that lose data."""
+        self._write("consent", "migrate", Phase.DONE, self.epoch, None, payload)
+
     # -- transitions (machine.TransitionRecorder) ------------------------------
 
     def transition_intent(self, trigger: Trigger, source: State, dest: State) -> None:
@@ -154,14 +173,39 @@ class Ledger:
         self.update(status=status, reason=reason)
 
     def known_leaves(self) -> tuple[str, ...]:
-        """The leaf nodes that this run has seen recorded; none once it has repaired the history,
-        which may have forgotten rows for a reason.
+        """The leaf nodes that this run has seen recorded, without those that it has begun to
+        unapply; none once it has repaired the history, which may have forgotten rows for a reason.
         """
         if self.entries("repair"):
             return ()
+        undone = {
+            entry.name
+            for entry in self.entries("migration")
+            if entry.payload.get("direction") == "backwards"
+        }
+        target = self.target
+        leaves = dict.fromkeys((*target.leaves_before, *target.leaves_after))
+        return tuple(leaf for leaf in leaves if leaf not in undone)
+
+    @property
+    def target(self) -> Target:
+        """The target record as it is now."""
         targets = self._journal.targets(self.run_id)
-        target = next(target for target in targets if target.alias == self.alias)
-        return tuple(dict.fromkeys((*target.leaves_before, *target.leaves_after)))
+        return next(target for target in targets if target.alias == self.alias)
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """What the run was opened with."""
+        return self._journal.find_run(self.run_id).options
+
+    def target_of(self, run_id: str) -> Target | None:
+        """The same alias in another run; None where that run does not have it, or is gone."""
+        targets = self._journal.targets(run_id)
+        return next((target for target in targets if target.alias == self.alias), None)
+
+    def incomplete_runs(self) -> frozenset[str]:
+        """Ids of the runs that somebody may still want to continue or to undo."""
+        return frozenset(run.id for run in self._journal.incomplete_runs())
 
     # -- snapshots -----------------------------------------------------------------
 
@@ -176,6 +220,21 @@ class Ledger:
         if found is None or record is None:
             return None
         return Held(record, Evidence.SNAPSHOT, f"changed since run {found.run_id}", found.run_id)
+
+    def verified_before(self, run_id: str, identity: str) -> Held | None:
+        """This physical database at its last verification before a run; None where the journal
+        has none.
+
+        Args:
+            run_id: The run.
+            identity: Of the database.
+        """
+        found = self._journal.latest_snapshot(identity, before=run_id) if identity else None
+        record = _readable(found)
+        if found is None or record is None:
+            return None
+        origin = f"not what it was before run {run_id}"
+        return Held(record, Evidence.SNAPSHOT, origin, found.run_id)
 
     def save_verified(self, identity: str, record: Record) -> Snapshot:
         """Store the schema of the verified target."""

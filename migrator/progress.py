@@ -27,7 +27,22 @@ from rich.table import Column
 from rich.text import Text
 
 from migrator.core import events as ev
-from migrator.core.spelling import printable, spell_count, spell_seconds, without_alias
+from migrator.core.precautions import (
+    sorted_findings,
+    spell_acceptance,
+    spell_backup,
+    spell_consent,
+    spell_contention,
+    spell_findings,
+    spell_patience,
+)
+from migrator.core.spelling import (
+    printable,
+    spell_bytes,
+    spell_count,
+    spell_seconds,
+    without_alias,
+)
 
 _DOING = {
     "guard": "guarding",
@@ -57,6 +72,7 @@ class MigratorLogger:
         self._width = 0
         self._position: dict[str, tuple[int, int]] = {}
         self._repaired: set[str] = set()
+        self._waited: dict[str, float] = {}
         self._broken = False
 
     def __call__(self, event: ev.Event) -> None:
@@ -127,8 +143,9 @@ class MigratorLogger:
             case ev.RepairApplied(_, description, sql, seconds):
                 shown = "\n".join(sql).split("\n") if self.verbosity >= 2 and sql else []
                 return [f"repaired: {description}  {spell_seconds(seconds)}", *_indented(shown)]
-            case ev.MigratingStarted(_, total):
-                return [f"{spell_count(total, 'migration')} to apply"] if total else []
+            case ev.MigratingStarted(_, total, backwards):
+                verb = "take back" if backwards else "apply"
+                return [f"{spell_count(total, 'migration')} to {verb}"] if total else []
             case ev.MigrationApplied():
                 return [self._applied_line(event)]
             case ev.MigrationFailed(_, migration, attempt, error):
@@ -137,6 +154,10 @@ class MigratorLogger:
                 return [f"{self._counter(event.alias)}{migration} failed{again}: {first}"]
             case ev.LockAwaited(_, holder, seconds):
                 return [f"waiting, at most {spell_seconds(seconds)}: {holder}"]
+            case ev.AcceptanceStarted(command):
+                return [f"Test command: {command}"]
+            case ev.AcceptanceFinished():
+                return [f"Test command {spell_acceptance(event)}"]
             case ev.Warned(_, message, hint):
                 return [f"warning: {message}", *_indented([hint] if hint else [])]
             case ev.AliasFailed(alias, _, message, hint):
@@ -146,14 +167,56 @@ class MigratorLogger:
                 ]
             case ev.AliasFinished(_, state, seconds):
                 return [f"done, {state} in {spell_seconds(seconds)}"]
+            case (
+                ev.FindingsMade()
+                | ev.ConsentGiven()
+                | ev.BackupStarted()
+                | ev.BackupMade()
+                | ev.LockContended()
+                | ev.LockWaiting()
+            ):
+                return self._said_of_safety(event)
             case _:
                 return self._said_at_length(event) if self.verbosity >= 2 else []
+
+    def _said_of_safety(self, event: _Safety) -> list[str]:
+        match event:
+            case ev.FindingsMade(_, findings):
+                in_force = [f for f in sorted_findings(findings) if not f.suppressed]
+                shown = in_force if self.verbosity >= 2 else []
+                lines = [f"{f.code} {f.severity.value} {f.migration}: {f.message}" for f in shown]
+                return [f"findings: {spell_findings(in_force)}", *_indented(lines)] * bool(in_force)
+            case ev.ConsentGiven():
+                return [f"consent: {spell_consent(event)}"]
+            case ev.BackupStarted(_, path, size):
+                return [f"backing up{f' {spell_bytes(size)}' if size else ''} to {path} …"]
+            case ev.BackupMade():
+                return [f"backup: {spell_backup(event)}"]
+            case ev.LockContended(_, migration):
+                said = f"{self._counter(event.alias)}{migration}: {spell_contention(event)}"
+                return [said, *_indented(list(event.blockers))]
+            case ev.LockWaiting(_, migration, seconds):
+                if not self._worth_saying(event):
+                    return []
+                said = f"{self._counter(event.alias)}{migration} waits for a lock"
+                said += f", {spell_seconds(seconds)} so far"
+                return [said, *_indented(list(event.blockers))]
+
+    def _worth_saying(self, event: ev.LockWaiting) -> bool:
+        """A wait is told when it begins, and again each time that it has doubled."""
+        last = self._waited.get(event.alias, 0.0)
+        if last and last <= event.seconds < 2 * last:
+            return False
+        self._waited[event.alias] = event.seconds
+        return True
 
     def _said_of_run(self, event: ev.RunOpened | ev.RunClosed | ev.RunNotice) -> list[str]:
         match event:
             case ev.RunOpened():
                 resumed = ", resumed" if event.resumed else ""
                 count = spell_count(len(event.aliases), "database")
+                if event.resumed and not event.aliases:
+                    count = "all databases are done"
                 return [f"Run {event.run_id}: {event.kind}, {count}{resumed}"]
             case ev.RunClosed():
                 # Whatever follows on the same terminal is the report.
@@ -185,10 +248,8 @@ class MigratorLogger:
 
     def _applied_line(self, event: ev.MigrationApplied) -> str:
         extra = [] if event.how == "applied" else [event.how]
-        if event.attempt > 1:
-            extra.append(f"attempt {event.attempt}")
-        if event.lock_wait_seconds:
-            extra.append(f"waited {spell_seconds(event.lock_wait_seconds)} for locks")
+        if patience := spell_patience(event):
+            extra.append(patience)
         spelled = f"  {spell_seconds(event.seconds)}" + (f"  ({', '.join(extra)})" if extra else "")
         return f"{self._counter(event.alias)}{event.migration}{spelled}"
 
@@ -210,6 +271,16 @@ class MigratorLogger:
                 stream.flush()
         except (OSError, ValueError):  # gone, full or closed
             self._broken = True
+
+
+_Safety = (
+    ev.FindingsMade
+    | ev.ConsentGiven
+    | ev.BackupStarted
+    | ev.BackupMade
+    | ev.LockContended
+    | ev.LockWaiting
+)
 
 
 class RichProgress(MigratorLogger):
@@ -323,11 +394,27 @@ class RichProgress(MigratorLogger):
                 self._show(alias, None, done=position, of=total)
             case ev.OperationApplied(alias, migration, _, description):
                 self._show(alias, f"{migration}: {description}")
+            case ev.BackupStarted(alias):
+                self._show(alias, "backing up", done=0, of=0)
+            case ev.BackupMade(alias):
+                self._show(alias, _DOING["migrate"])
+            case ev.LockWaiting(alias, migration, seconds):
+                self._show(alias, f"{migration}, waiting for a lock {spell_seconds(seconds)}")
+            case ev.LockContended(alias, migration):
+                self._show(alias, f"{migration}, to be tried again")
+            case ev.AcceptanceStarted():
+                self._show("", "running the test command", done=0, of=0)
+            case ev.AcceptanceFinished():
+                self._hide("")
             case ev.AliasFinished(alias) | ev.AliasFailed(alias) | ev.TargetSkipped(alias):
-                task = self._tasks.pop(alias, None)
-                if task is not None and self._live:
-                    self._live.remove_task(task)
-                    self._live.refresh()  # or the next line would be printed above what is over
+                self._hide(alias)
+
+    def _hide(self, alias: str) -> None:
+        """Take the line of an alias away."""
+        task = self._tasks.pop(alias, None)
+        if task is not None and self._live:
+            self._live.remove_task(task)
+            self._live.refresh()  # or the next line would be printed above what is over
 
     def _show(self, alias: str, doing: str | None, **changes: Any) -> None:
         """Change the line of an alias, beginning the display and the line where need be."""

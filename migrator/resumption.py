@@ -12,6 +12,7 @@ from migrator.core.effects import MigrationKey
 from migrator.core.events import Emit, ResumePlanned
 from migrator.core.lifecycle import Goal
 from migrator.core.options import MigratorOptions
+from migrator.core.returning import Return
 from migrator.exceptions import (
     DatabaseUnreachable,
     LockHeld,
@@ -24,6 +25,7 @@ from migrator.ledger import Ledger, in_doubt
 from migrator.phases import guard
 from migrator.phases.context import Context, SkipTarget, Survey
 from migrator.prompts import Prompter
+from migrator.returning import remaining_steps, unsettled
 from migrator.scanner import ScanResult, scan_target
 from migrator.sources import load_disk, load_file_digests
 from migrator.waiting import KILLED_SECONDS, Patience, left_behind
@@ -79,6 +81,35 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if names[5:] else "")
 
 
+def refuse_rolled_back(journal: Journal, run: Run, targets: Iterable[Target]) -> None:
+    """Refuse to go on with what has been rolled back since.
+
+    Args:
+        journal: Where the rollback would stand.
+        run: What is to be continued.
+        targets: Its targets that are not at their goal.
+
+    Raises:
+        ResumeRefused
+    """
+    wanted = {target.alias for target in targets}
+    for other in journal.runs():
+        if other.id <= run.id:
+            break
+        if other.kind != "rollback" or other.parent != run.id:
+            continue
+        back = sorted(
+            alias
+            for alias in wanted
+            if any(entry.kind == "migration" for entry in journal.entries(other.id, alias))
+        )
+        if back:
+            raise ResumeRefused(
+                f"Run {run.id} has been rolled back on {', '.join(back)} by run {other.id}.",
+                hint="Start a new run without --resume to apply its migrations again.",
+            )
+
+
 def refuse_moved(run: Run, target: Target, survey: Survey) -> None:
     """Refuse another database than the one that the run began with.
 
@@ -91,6 +122,34 @@ def refuse_moved(run: Run, target: Target, survey: Survey) -> None:
             f"({survey.identity}, was {target.identity}).",
             hint="Point it back, or start a new run without --resume.",
         )
+
+
+def refuse_restored(journal: Journal, run: Run, target: Target) -> None:
+    """Refuse a database whose content was replaced by a backup since.
+
+    Raises:
+        ResumeRefused
+    """
+    for later in journal.runs():
+        if later.id <= run.id:
+            return
+        if later.kind != "restore" or not target.identity:
+            continue
+        for restored in journal.targets(later.id):
+            if restored.identity != target.identity:
+                continue
+            if restored.state == "restored":
+                raise ResumeRefused(
+                    f"{target.alias} was restored to the backup of run "
+                    f"{later.options.get('run', '?')} by run {later.id}, so what run {run.id} "
+                    "had done is gone.",
+                    hint="Start a new run without --resume.",
+                )
+            if restored.state == "restoring":
+                raise ResumeRefused(
+                    f"A restore of {target.alias} was begun by run {later.id} and has no outcome.",
+                    hint=f"Restore it again: migrator restore {later.options.get('run', 'RUN')}.",
+                )
 
 
 def await_lock(journal: Journal, run: Run, survey: Survey, patience: Patience) -> None:
@@ -137,6 +196,9 @@ def _is_left_behind(journal: Journal, run: Run, survey: Survey) -> bool:
 # -- what it would do ------------------------------------------------------------------------
 
 
+_AT_GOAL = (TargetStatus.DONE, TargetStatus.SKIPPED)
+
+
 @dataclass(frozen=True, slots=True)
 class Preview:
     """Says for each alias of a run what a resume would do with it; changes nothing.
@@ -178,6 +240,8 @@ class Preview:
     def _run_refused(self) -> MigratorError | None:
         """What keeps the run as a whole from being continued, whatever the alias."""
         try:
+            unfinished = [t for t in self._targets() if t.status not in _AT_GOAL]
+            refuse_rolled_back(self.journal, self.run, unfinished)
             refuse_changed_files(self.run, accept=self.options.accept_changed_migrations)
         except ResumeRefused as error:
             return error
@@ -204,6 +268,7 @@ class Preview:
                 raise refused
             survey = surveys[target.alias]
             refuse_moved(self.run, target, survey)
+            refuse_restored(self.journal, self.run, target)
             waits = self._lock(survey)
         except MigratorError as error:
             return _refused(begun, error, "refuse")
@@ -247,7 +312,7 @@ class Preview:
         with survey.backend.read_only(survey.connection):
             rows = survey.backend.history(survey.connection) or ()
             recorded = {(row.migration.app, row.migration.name) for row in rows}
-            found = reconcile(ledger.entries("migration"), recorded, replaces=replaced())
+            found = reconcile(ledger.migrations(), recorded, replaces=replaced())
             found.raise_if_diverged(target.alias)
             lost_leaves(ledger.known_leaves(), recorded, replaced()).raise_if_diverged(target.alias)
             verified = ledger.latest_verified(survey.identity)
@@ -258,12 +323,22 @@ class Preview:
                 phase="scan",
                 emit=self.emit,
                 held=(verified,) if verified else (),
-                in_doubt=set(in_doubt(ledger.entries("migration")))
-                - {str(settled.migration) for settled in found.reconciled},
+                in_doubt=self._unsettled(ledger, found),
                 labels=self.options.apps,
                 fake_initial=self.options.fake_initial,
+                advisory=bool(self.options.rollback and ledger.entries("migration")),
             )
-        return _judged(begun, found, scan, ledger, repair=self.options.repair, waits=waits)
+        back = remaining_steps(ledger, scan.loader) if self.options.rollback else None
+        return _judged(
+            begun, found, scan, ledger, repair=self.options.repair, waits=waits, back=back
+        )
+
+    def _unsettled(self, ledger: Ledger, found: Reconciliation) -> Iterable[str]:
+        """Migrations that are looked at again in any case."""
+        settled = {str(each.migration) for each in found.reconciled}
+        if self.options.rollback:
+            return unsettled(ledger, settled)
+        return set(in_doubt(ledger.entries("migration"))) - settled
 
 
 def _refused(begun: ResumePlanned, error: MigratorError, action: str) -> ResumePlanned:
@@ -285,14 +360,16 @@ def _judged(
     *,
     repair: bool,
     waits: str,
+    back: tuple[Return, ...] | None = None,
 ) -> ResumePlanned:
+    pending = scan.pending if back is None else tuple(step.migration for step in back)
     planned = replace(
         begun,
         action="continue",
         reconciled=tuple(settled.migration for settled in found.reconciled),
-        retried=tuple(key for key in found.retried if key in set(scan.pending)),
-        in_doubt=_doubtful_operations(ledger.entries("operation"), set(scan.pending)),
-        pending=scan.pending,
+        retried=tuple(key for key in found.retried if key in set(pending)),
+        in_doubt=_doubtful_operations(ledger.entries("operation"), set(pending)),
+        pending=pending,
     )
     if scan.blocked and not repair and not waits:  # what is at work now is not judged yet
         return replace(
@@ -304,23 +381,26 @@ def _judged(
             error_type="DriftFound",
             exit_code=1,
         )
-    return replace(planned, reason=_why(planned, waits, drifted=scan.blocked and repair))
+    verb = "applies" if back is None else "unapplies"
+    return replace(planned, reason=_why(planned, waits, verb, drifted=scan.blocked and repair))
 
 
-def _why(planned: ResumePlanned, waits: str, *, drifted: bool) -> str:
+def _why(planned: ResumePlanned, waits: str, verb: str, *, drifted: bool) -> str:
     """In one sentence."""
     parts = ["guards and scans it anew"]
     if drifted:
         parts.append("repairs the drift")
     if planned.reconciled:
-        parts.append(f"takes {_count(planned.reconciled)} for committed, as its row is there")
+        there = "there" if verb == "applies" else "gone"
+        parts.append(f"takes {_count(planned.reconciled)} for committed, as its row is {there}")
     if planned.retried:
-        parts.append(f"attempts {_count(planned.retried)} again, as its row is not there")
+        there = "not there" if verb == "applies" else "still there"
+        parts.append(f"attempts {_count(planned.retried)} again, as its row is {there}")
     if planned.in_doubt:
         parts.append("looks in the database how far what is in doubt came")
     fresh = [key for key in planned.pending if key not in planned.retried]
     if fresh:
-        parts.append(f"applies {_count(fresh)}")
+        parts.append(f"{verb} {_count(fresh)}")
     parts.append("verifies it")
     text = ", ".join(parts[:-1]) + f" and {parts[-1]}."
     return waits + text if waits else f"It {text}"

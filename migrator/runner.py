@@ -28,7 +28,7 @@ from migrator.core.events import (
 )
 from migrator.core.lifecycle import Goal, State, Trigger, plan_steps
 from migrator.core.options import MigratorOptions
-from migrator.exceptions import ExitCode, LockLost, MigratorError, exit_code_of
+from migrator.exceptions import ExitCode, LockHeld, LockLost, MigratorError, exit_code_of
 from migrator.ledger import Ledger
 from migrator.machine import AliasMachine
 from migrator.phases import guard, migrate, repair, scan, verify
@@ -138,7 +138,12 @@ class AliasRunner:
         except MigratorError as error:
             return self._failed_unclaimed(error)
         try:
-            return self._run_claimed(survey.backend, began)
+            try:
+                self.epoch = self._claim()
+            except LockHeld as error:
+                return self._failed_unclaimed(error)
+            with survey.backend.keep_settings(survey.connection):
+                return self._run_claimed(survey.backend, began)
         finally:
             if self._lock is not None:
                 self._lock.release()
@@ -156,11 +161,23 @@ class AliasRunner:
         )
         self._lock = lock
 
+    def _claim(self) -> int:
+        """A new epoch.
+
+        Raises:
+            LockHeld: Another process has brought the run to its end, while this one waited.
+        """
+        run_id, alias = self._target.run_id, self._survey.alias
+        try:
+            return self._journal.claim(run_id, alias, actor=describe_process())
+        except Fenced as error:
+            raise LockHeld(f"{alias}: {error.message}", hint=error.hint) from error
+
     def _run_claimed(self, backend: Backend, began: float) -> AliasResult:
         run_id, alias = self._target.run_id, self._survey.alias
-        self.epoch = self._journal.claim(run_id, alias, actor=describe_process())
         ledger = Ledger(self._journal, run_id, alias, self.epoch, self._options.goal)
-        machine = AliasMachine(ledger, initial=State(self._target.state))
+        # As it is now: another process may have been at work while this one waited for the lock.
+        machine = AliasMachine(ledger, initial=State(ledger.target.state))
         context = Context(
             survey=self._survey,
             settings=self._settings,
@@ -253,13 +270,14 @@ class AliasRunner:
     def _failed_unclaimed(self, error: MigratorError) -> AliasResult:
         """A failure before the claim: the target record says so, no chain is touched."""
         if self._target.epoch == 0:
-            self._journal.update_target(
-                self._target.run_id,
-                self._survey.alias,
-                epoch=0,
-                status=TargetStatus.FAILED,
-                reason=_message(error),
-            )
+            with suppress(Fenced):  # somebody else has claimed it since: it is theirs to write
+                self._journal.update_target(
+                    self._target.run_id,
+                    self._survey.alias,
+                    epoch=0,
+                    status=TargetStatus.FAILED,
+                    reason=_message(error),
+                )
         self._emit_failure(error)
         return AliasResult(self._survey.alias, False, error)
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from django.apps import apps
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -21,14 +21,14 @@ from django.db.models import Model
 from migrator.backends import Backend, HistoryRow, backend_for
 from migrator.core.drift import ScanFacts, classify, opaque_tables
 from migrator.core.effects import MigrationKey
-from migrator.core.events import Emit, MigrationApplied, PlannedStep, ScanFinished
+from migrator.core.events import Emit, MigrationApplied, ScanFinished
 from migrator.core.histories import Rename
 from migrator.core.history import HistoryFacts
 from migrator.core.incidents import Code, Incident
 from migrator.core.laying import lay_reference, lost_since
 from migrator.core.overlay import rename_in
 from migrator.core.reference import Held, Record, digest_tables
-from migrator.core.schema import Schema, split_key
+from migrator.core.schema import Schema, split_key, table_key
 from migrator.exceptions import ExpectedRefused
 from migrator.executor import lost_leaves, online_indexes, reconcile
 from migrator.ledger import Ledger
@@ -121,6 +121,7 @@ def scan_target(
     labels: Iterable[str] = (),
     fake_initial: bool = False,
     before: ScanResult | None = None,
+    advisory: bool | None = None,
 ) -> ScanResult:
     """Scan one database. Reads only.
 
@@ -139,6 +140,7 @@ def scan_target(
             executor will record it.
         before: An earlier scan of the same run; what it worked out from the migration files
             holds as long as the same migrations are recorded.
+        advisory: Whether what is held only weighs what state finds; by default in "verify".
 
     Raises:
         InspectionError: The catalog or the history cannot be read.
@@ -171,7 +173,7 @@ def scan_target(
                 in_doubt=(key for key in pending if str(key) in doubtful),
                 # Verification follows upon a scan and upon our own migrations: what state
                 # knows nothing of has been changed by them or by their receivers.
-                advisory=phase == "verify",
+                advisory=phase == "verify" if advisory is None else advisory,
             )
             for each in held
         ),
@@ -184,7 +186,7 @@ def scan_target(
         and not (fake_initial and _initial_present(incident, loader))
     )
     if phase == "scan" and incidents:
-        with _harmless(connection) as editing:
+        with harmless(connection) as editing:
             incidents = propose_sql(editing, loader, recorded, incidents, facts)
     emit(
         ScanFinished(
@@ -288,6 +290,18 @@ def _gather(
         opaque_tables=opaque_tables(effects),
         differing=differing,
         maxima=backend.maxima(connection, live, frozenset(expected.tables)),
+        unmigrated=_unmigrated_tables(connection),
+    )
+
+
+def _unmigrated_tables(connection: BaseDatabaseWrapper) -> frozenset[str]:
+    """Tables that `run_syncdb` makes here: of models of apps without migrations."""
+    migrated = load_disk().migrated_apps
+    ownership = Ownership(connection)
+    return frozenset(
+        table_key(*split_key(model._meta.db_table))
+        for model in apps.get_models(include_auto_created=True)
+        if model._meta.app_label not in migrated and ownership.owns(model)
     )
 
 
@@ -390,7 +404,7 @@ def reconcile_history(
         if migration.replaces
     }
     recorded = {(row.migration.app, row.migration.name) for row in rows}
-    found = reconcile(ledger.entries("migration"), recorded, replaces=replaces)
+    found = reconcile(ledger.migrations(), recorded, replaces=replaces)
     found.raise_if_diverged(alias)
     lost_leaves(ledger.known_leaves(), recorded, replaces).raise_if_diverged(alias)
     for settled in found.reconciled:
@@ -398,7 +412,7 @@ def reconcile_history(
             "migration",
             str(settled.migration),
             settled.attempt,
-            {"direction": settled.direction},
+            settled.payload(),
         )
         emit(MigrationApplied(alias, settled.migration, 0.0, settled.attempt, how="reconciled"))
 
@@ -489,28 +503,8 @@ def owns_anything(connection: BaseDatabaseWrapper) -> bool:
     )
 
 
-# -- the plan as SQL ---------------------------------------------------------------------------
-
-
-def plan_sql(connection: BaseDatabaseWrapper, scan: ScanResult) -> tuple[PlannedStep, ...]:
-    """The pending migrations with their SQL, in order. Runs none of it.
-
-    Args:
-        connection: The target.
-        scan: What is pending there.
-    """
-    state = scan.loader.project_state([(key.app, key.name) for key in scan.recorded])
-    steps = []
-    with _harmless(connection) as editing:
-        for key in scan.pending:
-            migration = scan.loader.graph.nodes[key]
-            steps.append(_planned_step(editing, key, migration, state))
-            state = migration.mutate_state(state, preserve=True)
-    return tuple(steps)
-
-
 @contextmanager
-def _harmless(connection: BaseDatabaseWrapper) -> Iterator[BaseDatabaseWrapper]:
+def harmless(connection: BaseDatabaseWrapper) -> Iterator[BaseDatabaseWrapper]:
     """A connection for collecting SQL: never one that would create an SQLite file."""
     if connection.vendor == "sqlite" and not backend_for("sqlite").exists(connection):
         other = connection.copy()
@@ -521,37 +515,3 @@ def _harmless(connection: BaseDatabaseWrapper) -> Iterator[BaseDatabaseWrapper]:
             other.close()
     else:
         yield connection
-
-
-def _planned_step(
-    connection: BaseDatabaseWrapper, key: MigrationKey, migration: Migration, state: Any
-) -> PlannedStep:
-    ownership = Ownership(connection)
-    opaque = tuple(
-        operation.describe()
-        for operation in migration.operations
-        if not operation.reduces_to_sql
-        and ownership.runs(migration.app_label, **getattr(operation, "hints", {}))
-    )
-    try:
-        with connection.schema_editor(collect_sql=True, atomic=migration.atomic) as editor:
-            migration.apply(state.clone(), editor, collect_sql=True)
-        lines = _statements(editor.collected_sql or ())
-    except Exception as error:
-        # Django looks some names up in the database; those of tables that an earlier step of
-        # the same plan makes are not there yet.
-        reason = str(error).partition("\n")[0]
-        return PlannedStep(key, (), (*opaque, f"cannot be shown before it is due: {reason}"))
-    return PlannedStep(key, lines, opaque)
-
-
-def _statements(collected: Iterable[str]) -> tuple[str, ...]:
-    """What Django collected, without its rulers and without what it says of empty operations."""
-    noise = {"--", "-- (no-op)", "-- THIS OPERATION CANNOT BE WRITTEN AS SQL"}
-    kept = [line for line in collected if line.strip() and line.strip() not in noise]
-    return tuple(
-        line
-        for line, following in zip(kept, [*kept[1:], "--"], strict=True)
-        # A heading with nothing under it.
-        if not (line.startswith("-- ") and following.startswith("--"))
-    )

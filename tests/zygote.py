@@ -114,6 +114,7 @@ class Zygote:
         kill_at: int = 0,
         env: dict[str, str] | None = None,
         file_limit: int = 0,
+        console: bool = False,
     ) -> Child:
         """Start a management command.
 
@@ -123,6 +124,7 @@ class Zygote:
             kill_at: The boundary at which it kills itself; 0 for none.
             env: Further environment variables.
             file_limit: The most that it can write to one file, in bytes (RLIMIT_FSIZE).
+            console: `args` are those of the console script `migrator` instead.
         """
         self._count += 1
         files = Path(self._directory.name) / str(self._count)
@@ -135,6 +137,7 @@ class Zygote:
             env=project.environ(env),
             kill_at=kill_at,
             file_limit=file_limit,
+            console=console,
             files=str(files),
         )
         return Child(self, pid, args, files)
@@ -221,6 +224,10 @@ def _run(request: dict[str, Any]) -> int:
     try:
         watch_journal(clock)
         with watched_targets(clock):
+            if request["console"]:
+                from migrator.cli import main as migrator
+
+                sys.exit(migrator(request["args"]))
             from django.core.management import execute_from_command_line
 
             execute_from_command_line(sys.argv)

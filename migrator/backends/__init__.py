@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cache
 from importlib import import_module
 
+from django.db.backends.base.base import BaseDatabaseWrapper
+
 from migrator.backends.base import (
     Backend,
     HistoryRow,
@@ -13,6 +15,7 @@ from migrator.backends.base import (
     Session,
     Writability,
 )
+from migrator.core.live import Facts, MemoryFacts
 from migrator.exceptions import ConfigurationError
 
 __all__ = [
@@ -23,6 +26,7 @@ __all__ = [
     "Session",
     "Writability",
     "backend_for",
+    "facts_for",
 ]
 
 VENDORS = ("postgresql", "mysql", "sqlite")
@@ -45,3 +49,23 @@ def backend_for(vendor: str) -> Backend:
         )
     backend: Backend = import_module(f"migrator.backends.{vendor}").backend
     return backend
+
+
+_FACTS = {"postgresql": "PostgreSQLFacts", "mysql": "MySQLFacts", "sqlite": "SQLiteFacts"}
+
+
+def facts_for(connection: BaseDatabaseWrapper, *, timeout: float = 2.0) -> Facts:
+    """Who answers questions about what is in a database; nothing is asked before it is needed.
+
+    Args:
+        connection: Open connection.
+        timeout: Seconds that one answer may take; one that takes longer is None.
+
+    Raises:
+        ConfigurationError: A vendor that is not supported.
+    """
+    if not backend_for(connection.vendor).exists(connection):
+        return MemoryFacts()  # asking would create the file
+    module = import_module(f"migrator.backends.{connection.vendor}_facts")
+    facts: Facts = getattr(module, _FACTS[connection.vendor])(connection, timeout)
+    return facts

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from migrator.core.effects import MigrationKey
 from migrator.core.schema import Schema
+
+if TYPE_CHECKING:
+    from migrator.backends.waits import Waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,7 @@ class Session:
     client: str = ""
     since: datetime | None = None
     query: str = ""
+    state: str = ""
 
     def __str__(self) -> str:
         parts = [f"session {self.pid}"]
@@ -96,6 +101,8 @@ class Backend(ABC):
 
     vendor: str
     supports_transactional_ddl: bool
+    waits: Waits
+    """Limits on waiting for locks, and who is in the way."""
 
     @abstractmethod
     def configure(
@@ -119,6 +126,13 @@ class Backend(ABC):
             DatabaseUnreachable: With the reason in one sentence, never a credential; covers a
                 wrong password, a server that accepts and never answers, a missing database.
         """
+
+    def keep_settings(self, connection: BaseDatabaseWrapper) -> AbstractContextManager[None]:  # noqa: ARG002
+        """For the duration, give each session that the wrapper opens what `connect` gives the
+        first one: a connection that was lost, or closed by a migration, is opened again by
+        Django without asking anybody.
+        """
+        return nullcontext()
 
     @abstractmethod
     def read_only(self, connection: BaseDatabaseWrapper) -> AbstractContextManager[None]:

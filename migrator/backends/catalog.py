@@ -58,13 +58,17 @@ def grouped(rows: list[dict[str, Any]], key: str) -> dict[Any, list[dict[str, An
     return groups
 
 
+# What follows is the driver's own advice (libpq asks whether the server runs); the hint is ours.
+_ADVICE = re.compile(r"\n(?:(?:DETAIL|CONTEXT|HINT|LINE \d+):|\s*Is the server running)")
+
+
 def reason(connection: BaseDatabaseWrapper, error: BaseException) -> str:
     """What a driver said, on one line, without the password of this database.
 
     Drivers do not print passwords of their own accord, but a malformed setting is quoted.
     """
     parts = error.args if len(error.args) > 1 else (str(error),)
-    said = re.split(r"\n(?:DETAIL|CONTEXT|HINT|LINE \d+):", str(parts[-1]))[0]
+    said = _ADVICE.split(str(parts[-1]))[0]
     text = re.sub(r"\s+", " ", said).strip().rstrip(".")
     password = str(connection.settings_dict.get("PASSWORD") or "")
     if len(password) > 2:
@@ -117,13 +121,18 @@ def unreachable(
     what = found.what.format(
         reason=text, user=settings.get("USER") or "", name=settings.get("NAME") or ""
     )
-    host = str(settings.get("HOST") or "")
-    port = f":{settings['PORT']}" if settings.get("PORT") else ""
-    server = f"{host}{port}" if host and not host.startswith("/") else "the local socket"
     return DatabaseUnreachable(
-        f"Database {connection.alias!r} ({product} on {server}) {what}.",
+        f"Database {connection.alias!r} ({product} on {server_of(connection)}) {what}.",
         hint=found.hint,
     )
+
+
+def server_of(connection: BaseDatabaseWrapper) -> str:
+    """Where the server of a database is, as its settings have it: "db.internal:5432"."""
+    settings = connection.settings_dict
+    host = str(settings.get("HOST") or "")
+    port = f":{settings['PORT']}" if settings.get("PORT") else ""
+    return f"{host}{port}" if host and not host.startswith("/") else "the local socket"
 
 
 @contextmanager
@@ -149,20 +158,30 @@ def every_session(
     end run `end`, unless the connection is gone by then.
     """
 
+    if connection.connection is not None:
+        begin()
+    try:
+        with every_new_session(connection, begin):
+            yield
+    finally:
+        if connection.connection is not None:
+            with suppress(Error):
+                end()
+
+
+@contextmanager
+def every_new_session(connection: BaseDatabaseWrapper, begin: Callable[[], None]) -> Iterator[None]:
+    """Run `begin` on each session that this wrapper opens meanwhile."""
+
     def opened(**kwargs: Any) -> None:
         if kwargs.get("connection") is connection:
             begin()
 
-    if connection.connection is not None:
-        begin()
     connection_created.connect(opened, weak=False)
     try:
         yield
     finally:
         connection_created.disconnect(opened)
-        if connection.connection is not None:
-            with suppress(Error):
-                end()
 
 
 def fetch_history(connection: BaseDatabaseWrapper, columns: list[str]) -> tuple[HistoryRow, ...]:

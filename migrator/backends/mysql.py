@@ -18,6 +18,7 @@ from migrator.backends import mysql_catalog
 from migrator.backends.base import Backend, HistoryRow, Lock, Server, Session, Writability
 from migrator.backends.catalog import (
     Symptom,
+    every_new_session,
     every_session,
     fetch,
     fetch_history,
@@ -25,6 +26,7 @@ from migrator.backends.catalog import (
     inspecting,
     unreachable,
 )
+from migrator.backends.mysql_waits import MySQLWaits
 from migrator.core.schema import Schema
 from migrator.exceptions import ConfigurationError, LockHeld
 
@@ -112,6 +114,7 @@ class MySQLBackend(Backend):
 
     vendor = "mysql"
     supports_transactional_ddl = False
+    waits = MySQLWaits()
 
     def configure(
         self,
@@ -144,6 +147,10 @@ class MySQLBackend(Backend):
         except Error as error:
             raise unreachable(connection, error, _SYMPTOMS, product="MySQL") from error
         return Server("MariaDB" if mariadb else "MySQL", version)
+
+    def keep_settings(self, connection: BaseDatabaseWrapper) -> AbstractContextManager[None]:
+        """See Backend."""
+        return every_new_session(connection, lambda: _limit_lock_waits(connection))
 
     def read_only(self, connection: BaseDatabaseWrapper) -> AbstractContextManager[None]:
         """See Backend."""

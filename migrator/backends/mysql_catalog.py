@@ -164,6 +164,7 @@ def _table(row: Row, parts: Mapping[str, Mapping[str, Sequence[Row]]], mariadb: 
         ),
         indexes=tuple(_index(keys) for keys in others if not _is_constraint(keys)),
         triggers=tuple(core.Trigger(item["name"], item["definition"]) for item in of("triggers")),
+        collation=row["collation"],
     )
 
 

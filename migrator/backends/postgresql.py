@@ -26,6 +26,7 @@ from migrator.backends import postgresql_types
 from migrator.backends.base import Backend, HistoryRow, Lock, Server, Session, Writability
 from migrator.backends.catalog import (
     Symptom,
+    every_new_session,
     every_session,
     fetch,
     fetch_history,
@@ -35,6 +36,7 @@ from migrator.backends.catalog import (
 )
 from migrator.backends.postgresql_catalog import inspect_schema
 from migrator.backends.postgresql_sequences import read_maxima
+from migrator.backends.postgresql_waits import PostgreSQLWaits
 from migrator.core.schema import Schema, split_key
 from migrator.exceptions import ConfigurationError, InspectionError, LockHeld
 
@@ -133,6 +135,7 @@ class PostgreSQLBackend(Backend):
 
     vendor = "postgresql"
     supports_transactional_ddl = True
+    waits = PostgreSQLWaits()
 
     def configure(
         self, connection: BaseDatabaseWrapper, *, application: str, connect_timeout: float
@@ -161,6 +164,10 @@ class PostgreSQLBackend(Backend):
         except Error as error:
             raise unreachable(connection, error, _SYMPTOMS, product="PostgreSQL") from error
         return Server("PostgreSQL", divmod(version, 10000))
+
+    def keep_settings(self, connection: BaseDatabaseWrapper) -> AbstractContextManager[None]:
+        """See Backend."""
+        return every_new_session(connection, lambda: _notice_dead_clients(connection))
 
     def read_only(self, connection: BaseDatabaseWrapper) -> AbstractContextManager[None]:
         """See Backend. Also covers sessions that the wrapper opens meanwhile."""

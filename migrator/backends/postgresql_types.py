@@ -20,11 +20,23 @@ _ALIASES = {
     "float8": "double precision",
     "float": "double precision",
     "decimal": "numeric",
+    "dec": "numeric",
     "varchar": "character varying",
     "char varying": "character varying",
     "char": "character",
+    "nchar": "character",
+    "nchar varying": "character varying",
+    "national char": "character",
+    "national character": "character",
+    "national char varying": "character varying",
+    "national character varying": "character varying",
     "varbit": "bit varying",
 }
+_ELEMENTS = frozenset(
+    {*_ALIASES.values(), *_ALIASES, "date", "inet", "json", "jsonb", "text", "uuid"}
+)
+"""Types whose arrays go by the type's name with an underscore as well."""
+
 _UNSIZED = {"character": "1", "bit": "1"}
 """Types whose length is one where none is given."""
 
@@ -80,10 +92,14 @@ def canonical_type(db_type: str) -> str:
 
 
 def _scalar(text: str) -> str:
+    if text == '"char"':  # a type of the server's own, which is not char
+        return text
     if '"' in text:  # a user's own type, which the server quotes in the same way if it must
         return re.sub(r'"([a-z_][a-z0-9_]*)"', r"\1", text)
     text = re.sub(r"\s+", " ", text).strip().lower()
     text = text.removeprefix("pg_catalog.")
+    if text.startswith("_") and text[1:] in _ELEMENTS:
+        return f"{_ALIASES.get(text[1:], text[1:])}[]"
     if found := _TIME.match(text):
         base, zone = _TIMES[found[1]]
         precision = f"({found[2]})" if found[2] else ""
@@ -91,7 +107,8 @@ def _scalar(text: str) -> str:
     if found := _SPATIAL.match(text):
         return _spatial(found)
     if found := _SIZED.match(text):
-        return _sized(_ALIASES.get(found[1], found[1]), found[2])
+        name = "character" if found[1] == "bpchar" else found[1]
+        return _sized(_ALIASES.get(name, name), found[2])
     name = _ALIASES.get(text, text)
     return f"{name}({_UNSIZED[name]})" if name in _UNSIZED else name
 

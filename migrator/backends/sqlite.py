@@ -32,6 +32,7 @@ from migrator.backends.catalog import (
     inspecting,
     reason,
 )
+from migrator.backends.sqlite_waits import SQLiteWaits
 from migrator.core.schema import Schema
 from migrator.exceptions import (
     ConfigurationError,
@@ -131,6 +132,7 @@ class SQLiteBackend(Backend):
 
     vendor = "sqlite"
     supports_transactional_ddl = True
+    waits = SQLiteWaits()
 
     def configure(
         self, connection: BaseDatabaseWrapper, *, application: str, connect_timeout: float

@@ -16,6 +16,10 @@ import click
 from journal import JournalError
 from journal.scrub import scrub_text
 from migrator.cli.journal_verbs import journal_group
+from migrator.cli.lint_verb import lint
+from migrator.cli.plan_verb import plan
+from migrator.cli.restore_verb import backup, restore
+from migrator.cli.rollback_verb import rollback
 from migrator.cli.schema_verbs import schema_group
 from migrator.core.spelling import printable
 from migrator.exceptions import ExitCode, Interrupted, MigratorError, exit_code_of
@@ -33,7 +37,12 @@ def cli() -> None:
 
 
 cli.add_command(journal_group)
+cli.add_command(plan)
+cli.add_command(lint)
 cli.add_command(schema_group)
+cli.add_command(rollback)
+cli.add_command(backup)
+cli.add_command(restore)
 
 
 def _complain(error: BaseException) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 import journal
-from journal import Journal, Run, RunStatus, Target
+from journal import Break, Journal, Run, RunStatus, Target
 from migrator.cli.options import META, format_option, journal_options
 from migrator.cli.output import Hangup, opened_output, write_out
 from migrator.cli.project import JOURNAL_VARIABLE, locate_settings, settings_of
@@ -72,11 +72,14 @@ def list_runs(style: str, limit: int | None) -> int:
 @journal_group.command(short_help="Show one run, step by step.")
 @journal_options
 @click.argument("run", required=False)
-@format_option("text", "markdown", "json")
+@format_option("text", "markdown", "json", "html")
 def show(run: str | None, style: str) -> int:
     """Show one run step by step: by its id or any unique prefix, or else the newest."""
     with opened_journal() as source:
-        document = _shown(source, _find(source, run))
+        found = _find(source, run)
+        document = _shown(source, found)
+        if style == "html":
+            document["breaks"] = [_broken(broken) for broken in source.verify([found.id])]
     _print(document, style, "render_show")
     return ExitCode.CLEAN
 
@@ -106,10 +109,7 @@ def verify(run: str | None, style: str) -> int:
         "format": FORMAT,
         "ok": not breaks,
         "checked": len(ids),
-        "breaks": [
-            {"run_id": b.run_id, "alias": b.alias, "seq": b.seq, "problem": b.problem}
-            for b in breaks
-        ],
+        "breaks": [_broken(broken) for broken in breaks],
     }
     _print(document, style, "render_verify")
     return ExitCode.FAILED if breaks else ExitCode.CLEAN
@@ -284,6 +284,15 @@ def _shown(source: Journal, run: Run) -> dict[str, Any]:
     }
 
 
+def _broken(broken: Break) -> dict[str, Any]:
+    return {
+        "run_id": broken.run_id,
+        "alias": broken.alias,
+        "seq": broken.seq,
+        "problem": broken.problem,
+    }
+
+
 def _target(target: Target) -> dict[str, Any]:
     return {
         "alias": target.alias,
@@ -346,6 +355,10 @@ def _print(document: dict[str, Any], style: str, method: str) -> None:
     """Render a journal document in the style that was asked for, on standard output."""
     if style == "json":
         text = render_json(document)
+    elif style == "html":
+        from migrator.reports.html import HtmlJournalFormatter  # jinja2 takes its time to load
+
+        text = getattr(HtmlJournalFormatter(), method)(document)
     elif style == "markdown":
         text = getattr(MarkdownJournalFormatter(), method)(document)
     else:

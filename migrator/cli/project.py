@@ -15,6 +15,14 @@ if TYPE_CHECKING:
     from migrator.conf import Settings
 
 JOURNAL_VARIABLE = "MIGRATOR_JOURNAL_URL"
+WITHOUT_PROJECT = (
+    f"Name the journal itself with --journal URL or {JOURNAL_VARIABLE}; "
+    "then the project is not needed."
+)
+_WITH_PROJECT = (
+    "Run it in the directory of manage.py, with the project's packages, "
+    "or name another module with --settings."
+)
 _SETTINGS_IN_MANAGE = re.compile(
     r"""DJANGO_SETTINGS_MODULE["']\s*(?:,|\]\s*=)\s*["'](?P<module>[\w.]+)["']"""
 )
@@ -38,11 +46,12 @@ def locate_settings(settings: str | None) -> tuple[str, str]:
     return (match["module"], "manage.py") if match else ("", "")
 
 
-def settings_of(module: str) -> Settings:
+def settings_of(module: str, *, hint: str = WITHOUT_PROJECT) -> Settings:
     """Load a settings module; what it prints goes to standard error.
 
     Args:
         module: Its dotted name.
+        hint: What to do when it does not load.
 
     Raises:
         ConfigurationError: It does not load, or what it says cannot be used.
@@ -62,8 +71,7 @@ def settings_of(module: str) -> Settings:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise ConfigurationError(
             f"The settings module {module!r} does not load: {reason}",
-            hint=f"Name the journal itself with --journal URL or {JOURNAL_VARIABLE}; "
-            "then the project is not needed.",
+            hint=hint,
         ) from error
 
 
@@ -83,7 +91,7 @@ def set_up_project(settings: str | None) -> Settings:
             f"Which project? There is no manage.py in {Path.cwd()}.",
             hint="Give --settings MODULE, or set DJANGO_SETTINGS_MODULE.",
         )
-    found = settings_of(module)
+    found = settings_of(module, hint=_WITH_PROJECT)
     import django
 
     try:
@@ -91,5 +99,8 @@ def set_up_project(settings: str | None) -> Settings:
             django.setup()
     except Exception as error:  # any app may raise anything
         reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise ConfigurationError(f"The project of {module!r} does not load: {reason}") from error
+        raise ConfigurationError(
+            f"The project of {module!r} does not load: {reason}",
+            hint="`python manage.py check` shows where.",
+        ) from error
     return found

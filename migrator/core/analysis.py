@@ -54,6 +54,8 @@ class ScanFacts:
         maxima: The largest value of a column fed by a sequence, by (table key, column).
         differing: Expressions that certainly mean something else than state says.
         ignored: Tables that are nobody's business.
+        unmigrated: Tables of models that no migration makes (`run_syncdb`): they belong here,
+            and what they should look like nobody states.
     """
 
     expected: Schema
@@ -66,6 +68,7 @@ class ScanFacts:
     maxima: Mapping[tuple[str, str], int] = field(default_factory=dict)
     differing: tuple[Expression, ...] = ()
     ignored: frozenset[str] = frozenset({"django_migrations"})
+    unmigrated: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

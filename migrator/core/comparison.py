@@ -9,9 +9,10 @@ server itself (a snapshot, a replay).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
+from migrator.core.reading import read_expression
 from migrator.core.schema import (
     SEPARATOR,
     Check,
@@ -20,6 +21,7 @@ from migrator.core.schema import (
     Index,
     IndexKey,
     PrimaryKey,
+    Schema,
     Table,
     Unique,
     split_key,
@@ -37,7 +39,12 @@ _TEXTS = ("text", "mediumtext", "longtext", "clob", "citext")
 _SERIALS = {"smallserial": "smallint", "serial": "integer", "bigserial": "bigint"}
 _VARCHAR = re.compile(r"(?:character varying|varchar|n?char|character)\s*(?:\((\d+)\))?")
 _NUMERIC = re.compile(r"(?:numeric|decimal)\s*\((\d+)\s*(?:,\s*(-?\d+))?\)")
+_CHARACTERS = re.compile(r"(?:var)?char\b|(?:tiny|medium|long)?text\b|enum\b|set\b", re.I)
 _INTEGER = re.compile(r"(\w+)( unsigned)?")
+
+
+_NEVER_DEFAULT = ("_pattern_ops", "_path_ops", "_trgm_ops", "_bloom_ops", "_multi_ops")
+"""How operator classes end that PostgreSQL uses only where they are named."""
 
 
 def fold(vendor: str, name: str) -> str:
@@ -104,11 +111,12 @@ def compare_columns(
     if expected.nullable != live.nullable:
         differing.append("nullable")
     if exact:
-        if expected.default != live.default:
+        if not _same_text(expected.default, live.default):
             differing.append("default")
         if bool(expected.identity) != bool(live.identity):
             differing.append("identity")
-        if (expected.generated, expected.stored) != (live.generated, live.stored):
+        same = _same_text(expected.generated, live.generated)
+        if not same or expected.stored != live.stored:
             differing.append("generated")
         if expected.collation != live.collation:
             differing.append("collation")
@@ -126,6 +134,43 @@ def compare_columns(
     if expected.collation and expected.collation.lower() != live.collation.lower():
         differing.append("collation")
     return tuple(differing)
+
+
+def with_collations(expected: Schema, live: Schema) -> tuple[Schema, Schema]:
+    """Both schemas with the collation of each column spelled out, where those of tables differ.
+
+    The collation of a column is told relative to its table's, since that depends on the day on
+    which the table was made; of one database at two times, it does not (MySQL: `ALTER TABLE …
+    CONVERT TO CHARACTER SET`).
+
+    Args:
+        expected: The same database, earlier.
+        live: What is there now.
+    """
+    others = {
+        key
+        for key, table in expected.tables.items()
+        if key in live.tables
+        and table.collation
+        and live.tables[key].collation not in {"", table.collation}
+    }
+    if not others:
+        return expected, live
+    return _spelled_out(expected, others), _spelled_out(live, others)
+
+
+def _spelled_out(schema: Schema, keys: Collection[str]) -> Schema:
+    def spelled(table: Table) -> Table:
+        columns = (
+            replace(column, collation=column.collation or table.collation)
+            if _CHARACTERS.match(column.type)
+            else column
+            for column in table.columns
+        )
+        return replace(table, columns=tuple(columns))
+
+    tables = {k: spelled(table) if k in keys else table for k, table in schema.tables.items()}
+    return replace(schema, tables=tables)
 
 
 def same_column(one: Column, other: Column) -> bool:
@@ -197,10 +242,17 @@ def folded(vendor: str, names: tuple[str, ...]) -> tuple[str, ...]:
 def unique_columns(vendor: str, item: Unique | Index | PrimaryKey) -> frozenset[str] | None:
     """The set of columns that this keeps unique on every row; None where it does not."""
     if isinstance(item, Index) and (
-        not item.unique or item.condition or any(key.expression for key in item.keys)
+        not item.unique
+        or item.condition
+        or any(key.expression or _is_prefix(key) for key in item.keys)
     ):
         return None
     return frozenset(folded(vendor, item.columns))
+
+
+def _is_prefix(key: IndexKey) -> bool:
+    """Whether only the first characters count (MySQL), so that more is refused than asked."""
+    return key.opclass.startswith("(")
 
 
 def same_index(vendor: str, expected: Index, live: Index, *, exact: bool = False) -> bool:
@@ -211,7 +263,7 @@ def same_index(vendor: str, expected: Index, live: Index, *, exact: bool = False
         return False
     if bool(expected.condition) != bool(live.condition) or len(expected.keys) != len(live.keys):
         return False
-    if exact and expected.condition != live.condition:
+    if exact and not _same_text(expected.condition, live.condition):
         return False
     return all(
         _same_key(vendor, one, two, exact=exact)
@@ -222,15 +274,30 @@ def same_index(vendor: str, expected: Index, live: Index, *, exact: bool = False
 def _same_key(vendor: str, expected: IndexKey, live: IndexKey, *, exact: bool) -> bool:
     if bool(expected.expression) != bool(live.expression):
         return False
-    if exact and expected.expression != live.expression:
+    if exact and not _same_text(expected.expression, live.expression):
         return False
     if fold(vendor, expected.column) != fold(vendor, live.column):
         return False
     return (
         expected.descending == live.descending
         and _nulls_first(expected) == _nulls_first(live)
-        and expected.opclass == live.opclass
+        and _same_opclass(expected.opclass, live.opclass, exact=exact)
+        and (not exact or expected.collation == live.collation)
     )
+
+
+def _same_opclass(expected: str, live: str, *, exact: bool) -> bool:
+    """Whether two operator classes are one; a server does not tell the default of a type.
+
+    State cannot know which one that is: what is named and not told of is taken for it, unless
+    it is none for any type.
+    """
+    if exact or not expected:
+        return expected == live
+    name = expected.rpartition(".")[2].lower()
+    if not live:
+        return not name.endswith(_NEVER_DEFAULT)
+    return name == live.rpartition(".")[2].lower()
 
 
 def _nulls_first(key: IndexKey) -> bool:
@@ -299,19 +366,50 @@ def _action(action: str) -> str:
     return "NO ACTION" if action.upper() in {"", "RESTRICT"} else action.upper()
 
 
-def same_check(vendor: str, expected: Check, live: Check) -> bool:
+def same_check(vendor: str, expected: Check, live: Check, *, exact: bool = False) -> bool:
     """Whether two check constraints are the same one, whatever they are called."""
     if expected.name and fold(vendor, expected.name) == fold(vendor, live.name):
         return True
     if expected.expression:
-        return _bare(expected.expression) == _bare(live.expression)
+        return same_expression(expected.expression, live.expression, exact=exact)
     wanted = set(folded(vendor, expected.columns))
     return bool(wanted) and wanted == set(folded(vendor, live.columns))
 
 
-def same_expression(expected: str, live: str) -> bool:
-    """Whether two expressions read alike, parentheses, quotes and white space aside."""
-    return not expected or _bare(expected) == _bare(live)
+def says_nothing(vendor: str, table: Table, check: Check) -> bool:
+    """Whether a check says of an unsigned column of MySQL that it is not negative.
+
+    MariaDB forgets the one that Django writes into the column at the next MODIFY of it, so that
+    healthy databases have it or not; no row is ever refused by it.
+
+    Args:
+        vendor: Django's vendor name.
+        table: The check's.
+        check: Any.
+    """
+    return vendor == "mysql" and any(
+        "unsigned" in column.type.lower() and _bare(check.expression) == f"{_bare(column.name)}>=0"
+        for column in table.columns
+    )
+
+
+def same_expression(expected: str, live: str, *, exact: bool = False) -> bool:
+    """Whether two expressions read alike, parentheses, quotes, case and white space aside.
+
+    Args:
+        expected, live: SQL.
+        exact: Both are as a server spells them, where each of these means something.
+    """
+    if not expected:
+        return True
+    return _same_text(expected, live) if exact else _bare(expected) == _bare(live)
+
+
+def _same_text(expected: str | None, live: str | None) -> bool:
+    """Whether two expressions that a server shows are the same; None for none."""
+    if expected is None or live is None:
+        return expected == live
+    return expected == live or read_expression(expected) == read_expression(live)
 
 
 def _bare(expression: str) -> str:

@@ -24,6 +24,7 @@ from migrator.core.comparison import (
     same_expression,
     same_index,
     same_reference,
+    says_nothing,
     serves_like,
     unique_columns,
 )
@@ -240,7 +241,9 @@ class _TableComparison:
         elif not valid:
             yield self._different(_unique_kind(item), item, same[0], ("valid",))
         else:
-            differing = [_compare_uniques(item, other, self.vendor) for other in valid]
+            differing = [
+                _compare_uniques(item, other, self.vendor, exact=self.exact) for other in valid
+            ]
             if all(differing):
                 yield self._different(_unique_kind(item), item, valid[0], differing[0])
 
@@ -264,16 +267,23 @@ class _TableComparison:
 
     def _checks(self) -> Iterator[Change]:
         for check in self.expected.checks:
-            same = [c for c in self.live.checks if same_check(self.vendor, check, c)]
+            same = [c for c in self.live.checks if self._same_check(check, c)]
+            if not same and says_nothing(self.vendor, self.expected, check):
+                continue
             if not same:
                 yield self._missing("check", check)
                 continue
-            differing = [_compare_checks(check, other) for other in same]
+            differing = [_compare_checks(check, other, exact=self.exact) for other in same]
             if all(differing):
                 yield self._different("check", check, same[0], differing[0])
         for other in self.live.checks:
-            if not any(same_check(self.vendor, check, other) for check in self.expected.checks):
+            if says_nothing(self.vendor, self.live, other):
+                continue
+            if not any(self._same_check(check, other) for check in self.expected.checks):
                 yield self._extra("check", other)
+
+    def _same_check(self, expected: Check, live: Check) -> bool:
+        return same_check(self.vendor, expected, live, exact=self.exact)
 
     def _exclusions(self) -> Iterator[Change]:
         wanted, found = self.expected.exclusions, self.live.exclusions
@@ -286,8 +296,12 @@ class _TableComparison:
 
     def _same_exclusion(self, expected: Exclusion, live: Exclusion) -> bool:
         if fold(self.vendor, expected.name) == fold(self.vendor, live.name):
-            return not self.exact or same_expression(expected.definition, live.definition)
-        return bool(expected.definition) and same_expression(expected.definition, live.definition)
+            return not self.exact or same_expression(
+                expected.definition, live.definition, exact=True
+            )
+        return bool(expected.definition) and same_expression(
+            expected.definition, live.definition, exact=self.exact
+        )
 
     def _indexes(self) -> Iterator[Change]:
         wanted = [i for i in self.expected.indexes if unique_columns(self.vendor, i) is None]
@@ -370,20 +384,44 @@ def _unique_kind(item: Unique | Index) -> str:
 
 
 def _compare_uniques(
-    expected: Unique | Index, live: Unique | Index, vendor: str
+    expected: Unique | Index, live: Unique | Index, vendor: str, *, exact: bool
 ) -> tuple[str, ...]:
     differing: list[str] = []
-    deferrable = isinstance(expected, Unique) and expected.deferrable
-    if vendor == "postgresql" and deferrable != (isinstance(live, Unique) and live.deferrable):
+    if vendor == "postgresql" and _deferrable(expected, exact) != _deferrable(live, exact):
         differing.append("deferrable")
+    if exact and _collations(expected) != _collations(live):
+        differing.append("collation")
+    if exact and _keys(expected, vendor) != _keys(live, vendor):
+        differing.append("columns")
     if expected.nulls_distinct != live.nulls_distinct:
         differing.append("nulls distinct")
     return tuple(differing)
 
 
-def _compare_checks(expected: Check, live: Check) -> tuple[str, ...]:
+def _deferrable(item: Unique | Index, exact: bool) -> tuple[bool, bool]:
+    if isinstance(item, Index):
+        return False, False
+    return item.deferrable, item.initially_deferred and exact
+
+
+def _keys(item: Unique | Index, vendor: str) -> tuple[object, ...]:
+    """What of a unique index matters to the queries that use it, beyond uniqueness."""
+    if isinstance(item, Unique):
+        return tuple((name, False) for name in folded(vendor, item.columns)), frozenset()
+    keys = tuple((fold(vendor, key.column), key.descending) for key in item.keys)
+    return keys, frozenset(folded(vendor, item.include))
+
+
+def _collations(item: Unique | Index) -> frozenset[tuple[str, str]]:
+    """What a unique index tells apart; a constraint has the collations of its columns."""
+    if isinstance(item, Unique):
+        return frozenset()
+    return frozenset((key.column, key.collation) for key in item.keys if key.collation)
+
+
+def _compare_checks(expected: Check, live: Check, *, exact: bool) -> tuple[str, ...]:
     differing: list[str] = []
-    if not same_expression(expected.expression, live.expression):
+    if not same_expression(expected.expression, live.expression, exact=exact):
         differing.append("expression")
     if expected.valid and not live.valid:
         differing.append("valid")

@@ -33,11 +33,13 @@ class Differences:
         self.proof = proof
         self.managed = {fold_key(self.vendor, key) for key in self.facts.expected.tables}
         self.ignored = {fold_key(self.vendor, key) for key in self.facts.ignored}
+        unmigrated = {fold_key(self.vendor, key) for key in self.facts.unmigrated}
+        self.unstated = self.ignored | unmigrated
 
     def incidents(self) -> Iterator[Incident]:
         """All of them, in no order."""
         for change in self.analysis.changes:
-            if fold_key(self.vendor, change.ref.table) not in self.ignored:
+            if fold_key(self.vendor, change.ref.table) not in self.unstated:
                 yield self._incident(change, self._weigh(change))
         yield from self._expressions()
         yield from self._since_reference()

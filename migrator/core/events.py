@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from migrator.core.effects import MigrationKey
+from migrator.core.findings import Finding
 from migrator.core.incidents import Incident
+from migrator.core.live import TableSize
+from migrator.core.plan import TableLock
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +172,21 @@ class PlannedStep:
     sql: tuple[str, ...] = ()
     opaque: tuple[str, ...] = ()
     """Operations whose effect cannot be shown, by description."""
+    locks: tuple[TableLock, ...] = ()
+    """The strongest lock that it takes on each table that is there before the plan."""
+    rewrites: tuple[str, ...] = ()
+    scans: tuple[str, ...] = ()
+    sizes: tuple[tuple[str, TableSize], ...] = ()
+    """Of the tables of `locks`."""
+    backwards: bool = False
+    file: str = ""
+    atomic: bool = True
+    """Whether it runs in one transaction, on a server that can."""
+
+    @property
+    def untold(self) -> tuple[str, ...]:
+        """Of `opaque`, what no comment in `sql` has said already."""
+        return tuple(each for each in self.opaque if f"-- {each}" not in self.sql)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +195,92 @@ class PlanMade:
 
     alias: str
     steps: tuple[PlannedStep, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FindingsMade:
+    """What the lint says about the plan of an alias, errors first."""
+
+    alias: str
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentGiven:
+    """Somebody let steps that lose data go on.
+
+    `how`: "asked" (typed at the terminal) | "--allow-destructive". `by`: the OS user.
+    """
+
+    alias: str
+    how: str
+    by: str
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BackupStarted:
+    """A backup of the whole database is being written to `path`. `bytes`: of the database."""
+
+    alias: str
+    path: str
+    bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BackupMade:
+    """A backup is written, read back whole and durable. `digest`: SHA-256 of the file."""
+
+    alias: str
+    path: str
+    bytes: int
+    digest: str
+    seconds: float
+    tool: str = ""
+    removed: tuple[str, ...] = ()
+    """Older backups that the retention removed."""
+
+
+@dataclass(frozen=True, slots=True)
+class LockContended:
+    """A migration got no lock in time, was rolled back, and is tried again after `pause` seconds.
+
+    `blockers`: who held it, readable. `waited`: seconds. `attempt` counts from 1, within the run.
+    """
+
+    alias: str
+    migration: MigrationKey
+    attempt: int
+    waited: float
+    pause: float
+    blockers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LockWaiting:
+    """A statement has been waiting for a lock for `seconds`; `blockers` hold it now."""
+
+    alias: str
+    migration: MigrationKey
+    seconds: float
+    blockers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptanceStarted:
+    """The test command is about to run."""
+
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptanceFinished:
+    """The test command has ended. `output`: its last lines, scrubbed."""
+
+    command: str
+    exit_code: int
+    seconds: float
+    output: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,10 +335,11 @@ class RepairApplied:
 
 @dataclass(frozen=True, slots=True)
 class MigratingStarted:
-    """The executor is about to apply `total` migrations."""
+    """The executor is about to apply `total` migrations, or to take them back."""
 
     alias: str
     total: int
+    backwards: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +358,8 @@ class MigrationApplied:
     """A migration is committed; its outcome is in the journal, or goes there with the next step.
 
     `how`: "applied" | "faked" (fake_initial) | "companion" (a fake detector) | "reconciled"
-    (committed by an earlier attempt whose answer was lost).
+    (committed by an earlier attempt whose answer was lost) | "unapplied" (a rollback) |
+    "forgotten" (a rollback, of one that had only been recorded: its row alone).
     """
 
     alias: str
@@ -262,6 +368,10 @@ class MigrationApplied:
     attempt: int = 1
     lock_wait_seconds: float = 0.0
     how: str = "applied"
+    sql: tuple[str, ...] = ()
+    """What it sent, without parameters and without what only reads; not of all that there is."""
+    reversible: bool = True
+    """Whether `migrator rollback` can take it back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,6 +442,14 @@ Event: TypeAlias = (
     | ReplayStep
     | ReplayFinished
     | PlanMade
+    | FindingsMade
+    | ConsentGiven
+    | BackupStarted
+    | BackupMade
+    | LockContended
+    | LockWaiting
+    | AcceptanceStarted
+    | AcceptanceFinished
     | ResumePlanned
     | RepairPlanned
     | RepairApplied

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from migrator.core.analysis import Analysis
-from migrator.core.comparison import fold, fold_key
+from migrator.core.comparison import fold, fold_key, with_collations
 from migrator.core.diff import Change, diff
 from migrator.core.histories import Atom, Attachment, signature
 from migrator.core.incidents import Evidence, Incident
@@ -81,7 +81,10 @@ class Proof:
 
     def _compare(self, reference: Reference, analysis: Analysis) -> Comparison:
         def changes(live: Schema) -> tuple[Change, ...]:
-            found = diff(reference.schema, live, exact=True, lenient_tables=reference.laid)
+            expected = reference.schema
+            if reference.evidence is Evidence.SNAPSHOT:
+                expected, live = with_collations(expected, live)
+            found = diff(expected, live, exact=True, lenient_tables=reference.laid)
             return tuple(
                 change
                 for change in found

@@ -11,7 +11,7 @@ the same name looks the same before and after).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeAlias
 
 from migrator.core.comparison import (
@@ -21,10 +21,9 @@ from migrator.core.comparison import (
     fold,
     fold_key,
     folded,
+    same_check,
     same_column,
-    same_expression,
     same_index,
-    same_reference,
     unique_columns,
 )
 from migrator.core.effects import Effect, MigrationKey, OperationEffect, TableEffect
@@ -165,14 +164,12 @@ def holds(vendor: str, table: Table, thing: Attachment) -> bool:
         items: tuple[Unique | Index, ...] = (*table.uniques, *table.indexes)
         return any(unique_columns(vendor, item) == columns for item in items)
     if isinstance(thing, ForeignKey):
-        return any(same_reference(vendor, thing, key) for key in table.foreign_keys)
-    name = fold(vendor, thing.name)
+        # By what makes its identity: another column of the same table is not its absence.
+        wanted = signature(vendor, "", thing)
+        return any(signature(vendor, "", key) == wanted for key in table.foreign_keys)
     if isinstance(thing, Check):
-        return any(
-            fold(vendor, check.name) == name
-            or (bool(thing.expression) and same_expression(thing.expression, check.expression))
-            for check in table.checks
-        )
+        return any(same_check(vendor, thing, check) for check in table.checks)
+    name = fold(vendor, thing.name)
     return any(fold(vendor, item.name) == name for item in table.exclusions)
 
 
@@ -195,17 +192,33 @@ class _Tracer:
     vendor: str
     steps: list[Step] = field(default_factory=list)
     atoms: dict[Atom, AtomHistory] = field(default_factory=dict)
+    made: set[Atom] = field(default_factory=set)
+    """Index names that came with an operation of the chain itself."""
 
     def add(self, migration: MigrationKey, operation: OperationEffect) -> None:
         touches: list[Touch] = []
-        for effect in operation.tables:
-            key = fold_key(self.vendor, effect.key)
+        for key, effect in self._tables(operation):
             touches += self._table(key, effect)
             touches += self._columns(key, effect)
             touches += self._attachments(key, effect)
+            changed = self._changed_names(key, effect)
             if operation.kind == "RenameIndex":
-                touches += self._index_names(key, effect)
+                touches += self._index_names(effect, changed)
+            self.made |= {atom for atom, (_, there) in changed.items() if there}
         self.steps.append(Step(migration, operation, tuple(touches)))
+
+    def _tables(self, operation: OperationEffect) -> Iterable[tuple[str, TableEffect]]:
+        """Each table that is touched, once: only the case of its name may have changed."""
+        found: dict[str, TableEffect] = {}
+        for effect in operation.tables:
+            key = fold_key(self.vendor, effect.key)
+            other = found.get(key)
+            if other is not None:
+                new = effect if effect.after else other
+                before = effect.before or other.before
+                effect = replace(new, before=before, after=new.after)
+            found[key] = effect
+        return found.items()
 
     def _touch(
         self,
@@ -280,18 +293,26 @@ class _Tracer:
         )
         return {signature(self.vendor, key, thing): thing for thing in things}
 
-    def _index_names(self, key: str, effect: TableEffect) -> list[Touch]:
+    def _changed_names(self, key: str, effect: TableEffect) -> dict[Atom, tuple[str, bool]]:
+        """Index names that come (True) or go, as they are spelled."""
         before = {i.name for i in effect.before.indexes} if effect.before else set()
         after = {i.name for i in effect.after.indexes} if effect.after else set()
-        return [
-            self._touch(
-                Atom("index name", key, fold(self.vendor, name)),
-                name in before,
-                name in after,
-                ref=ObjectRef("index", effect.key, name),
-            )
+        return {
+            Atom("index name", key, fold(self.vendor, name)): (name, name in after)
             for name in sorted(before ^ after)
-        ]
+        }
+
+    def _index_names(
+        self, effect: TableEffect, changed: Mapping[Atom, tuple[str, bool]]
+    ) -> list[Touch]:
+        touches = []
+        for atom, (name, there) in changed.items():
+            ref = ObjectRef("index", effect.key, name)
+            if not there and atom in self.made and atom not in self.atoms:
+                # Made by the chain, so that it is absent before the chain as well as after it.
+                self.atoms[atom] = AtomHistory(ref, [False, True])
+            touches.append(self._touch(atom, not there, there, ref=ref))
+        return touches
 
 
 def signature(vendor: str, table: str, thing: Attachment) -> Atom:
@@ -311,6 +332,9 @@ def signature(vendor: str, table: str, thing: Attachment) -> Atom:
     if isinstance(thing, ForeignKey):
         columns_ = ",".join(folded(vendor, thing.columns))
         return Atom("foreign key", table, f"{columns_}->{fold_key(vendor, thing.to_table)}")
+    if isinstance(thing, Check) and not thing.name:
+        # One that a field brings along: state knows the column that it stands on, no more.
+        return Atom("check", table, f"({', '.join(folded(vendor, thing.columns))})")
     kind = "check" if isinstance(thing, Check) else "exclusion"
     return Atom(kind, table, fold(vendor, thing.name))
 

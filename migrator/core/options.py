@@ -34,6 +34,14 @@ class MigratorOptions:
             ("app.name").
         assume_not_applied: Operations in doubt that are to be run again ("app.name" or
             "app.name:index").
+        backup: "always" | "never"; None: as the setting BACKUP says.
+        allow_destructive: Consent to steps that lose data.
+        lock_timeout: Seconds that a statement waits for a lock; None: as the setting says.
+        lock_retries: How often a migration that got no lock is tried again; None: as the setting
+            says.
+        test_command: Run after verification, in the project's root; None: as the setting says.
+        rollback: The run whose migrations are to be unapplied ("" for any other kind of run).
+        with_later: With `rollback`: unapply as well what has been applied since and needs them.
     """
 
     check: bool = False
@@ -53,6 +61,13 @@ class MigratorOptions:
     wait_lock: float | None = None
     assume_applied: tuple[str, ...] = ()
     assume_not_applied: tuple[str, ...] = ()
+    backup: str | None = None
+    allow_destructive: bool = False
+    lock_timeout: float | None = None
+    lock_retries: int | None = None
+    test_command: str | None = None
+    rollback: str = ""
+    with_later: bool = False
 
     @property
     def goal(self) -> Goal:
@@ -66,13 +81,16 @@ class MigratorOptions:
             return "check"
         if self.dry_run:
             return "dry-run"
+        if self.rollback:
+            return "rollback"
         return "repair" if self.repair else "migrate"
 
     @property
     def selection(self) -> tuple[str, ...]:
         """The flags that say what the run is about: databases and apps."""
         databases = [word for alias in self.databases for word in ("--database", alias)]
-        return (*databases, *(word for label in self.apps for word in ("--app", label)))
+        back = ("--rollback", self.rollback) if self.rollback and self.dry_run else ()
+        return (*databases, *(word for label in self.apps for word in ("--app", label)), *back)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON-ready data, for the journal."""

@@ -170,6 +170,8 @@ class Table:
     triggers: tuple[Trigger, ...] = ()
     model: str = ""
     """The "app_label.model_name" that this table belongs to; only in expected schemas."""
+    collation: str = ""
+    """The one that its columns have where they name none (MySQL); not compared by itself."""
 
     @property
     def key(self) -> str:
@@ -299,6 +301,7 @@ def _table(raw: Mapping[str, Any]) -> Table:
         name=raw["name"],
         schema=raw.get("schema", ""),
         model=raw.get("model", ""),
+        collation=raw.get("collation", ""),
         columns=tuple(Column(**column) for column in raw["columns"]),
         primary_key=PrimaryKey(**_tupled(primary_key, "columns")) if primary_key else None,
         uniques=tuple(Unique(**_tupled(item, "columns")) for item in raw.get("uniques", ())),

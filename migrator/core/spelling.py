@@ -32,6 +32,49 @@ def spell_count(number: int, noun: str, plural: str = "") -> str:
     return f"{number} {noun if number == 1 else plural or noun + 's'}"
 
 
+def spell_rows(number: int) -> str:
+    """How many rows, for people: "1 row", "9,876 rows", "120 k rows", "1.2 M rows".
+
+    Args:
+        number: Exact or estimated.
+    """
+    if number < 10_000:
+        return f"{number:,} {'row' if number == 1 else 'rows'}"
+    amount, unit = number / 1000, "k"
+    for bigger in ("M", "G"):
+        if round(amount) < 1000:
+            break
+        amount, unit = amount / 1000, bigger
+    return (
+        f"{amount:.1f} {unit} rows"
+        if amount < 99.95 and unit != "k"
+        else f"{amount:.0f} {unit} rows"
+    )
+
+
+def spell_bytes(size: int) -> str:
+    """A size for people: "512 bytes", "12.3 MB", "340 MB" (powers of ten, as disks are sold).
+
+    Args:
+        size: In bytes.
+    """
+    amount, unit = float(size), "bytes"
+    for bigger in ("kB", "MB", "GB", "TB"):
+        if round(amount) < 1000:
+            break
+        amount, unit = amount / 1000, bigger
+    return f"{amount:.1f} {unit}" if unit != "bytes" and amount < 99.95 else f"{amount:.0f} {unit}"
+
+
+def spell_table(key: str) -> str:
+    """A table's key for people: "shop_order", "tenant.shop_order".
+
+    Args:
+        key: As in `core.schema.table_key`.
+    """
+    return key.replace('"."', ".")
+
+
 def without_alias(message: str, alias: str) -> str:
     """A message about an alias for a place that names the alias already."""
     return message.removeprefix(f"{alias}: ")

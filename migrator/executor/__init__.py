@@ -5,7 +5,10 @@
 - `doubt`: what is in doubt after a crash, and what settles it.
 - `statements`: the statements inside one such operation, recorded and replayed.
 - `operations`: what an operation is, and so what may be concluded after a crash.
+- `patience`: short limits on waiting for locks, and another attempt after a pause.
+- `watcher`: who is in the way, said while a statement waits.
 - `probe`: looking at the live schema to tell whether an operation's effect is there.
+- `recorder`: what each migration sent, for the report.
 - `reconciliation`: the journal held against the recorded rows, as a pure function.
 - `ports`: the journal interface that the executor needs, with a null and an in-memory twin.
 """
@@ -13,7 +16,8 @@
 from __future__ import annotations
 
 from migrator.executor.crashsafe import CrashSafeExecutor, checksum
-from migrator.executor.operations import online_indexes
+from migrator.executor.operations import irreversible_operations, online_indexes
+from migrator.executor.patience import Contended, LockPatience
 from migrator.executor.ports import (
     Attempt,
     ExecutionJournal,
@@ -23,19 +27,24 @@ from migrator.executor.ports import (
 )
 from migrator.executor.probe import Probe, SchemaProbe
 from migrator.executor.reconciliation import Reconciliation, Settled, lost_leaves, reconcile
+from migrator.executor.recorder import StatementRecorder
 
 __all__ = [
     "Attempt",
+    "Contended",
     "CrashSafeExecutor",
     "ExecutionJournal",
     "Kind",
+    "LockPatience",
     "MemoryExecutionJournal",
     "NullExecutionJournal",
     "Probe",
     "Reconciliation",
     "SchemaProbe",
     "Settled",
+    "StatementRecorder",
     "checksum",
+    "irreversible_operations",
     "lost_leaves",
     "online_indexes",
     "reconcile",

@@ -18,13 +18,13 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from django.db import DatabaseError, InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError, OperationalError, router
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations import Migration
@@ -36,12 +36,28 @@ from journal import JournalError
 from migrator.backends import Lock
 from migrator.core import events
 from migrator.core.effects import MigrationKey
-from migrator.exceptions import LockHeld, LockLost, MigrationFailed, MigratorError
+from migrator.core.limits import Limits
+from migrator.exceptions import (
+    LockHeld,
+    LockLost,
+    LockTimedOut,
+    MigrationFailed,
+    MigratorError,
+    StatementTimedOut,
+)
 from migrator.executor.doubt import Assumptions
+from migrator.executor.operations import (
+    irreversible_operations,
+    passing_over_irreversible,
+    runs_code,
+    to_take_back,
+)
+from migrator.executor.patience import Contended, LockPatience
 from migrator.executor.ports import ExecutionJournal, JournalEntry, Kind, NullExecutionJournal
 from migrator.executor.probe import Probe, SchemaProbe
 from migrator.executor.reconciliation import Reconciliation, reconcile
 from migrator.executor.statements import first_line, run_deferred
+from migrator.executor.stepback import StepwiseReturn, goes_stepwise
 from migrator.executor.stepwise import StepwiseRun
 
 # Django 6.0 records a squash of squashes recursively, and its own row right after.
@@ -69,9 +85,37 @@ def _ignore(event: events.Event) -> None:
     """The default of `emit`."""
 
 
+T = TypeVar("T")
+R = TypeVar("R", bound=StepwiseRun)
+
+_KEPT = (
+    "It runs outside of a transaction: what it finished is kept and is not done again. "
+    "Let the sessions in its way finish, then go on with --resume."
+)
+
+
 @dataclass(slots=True)
 class _Outcome:
+    """How an attempt goes; with `run`, one operation at a time."""
+
     how: str
+    run: StepwiseRun | None = None
+    repeatable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    """How a migration is to be applied; `error` where that could not be found out."""
+
+    how: str
+    state: ProjectState
+    error: Exception | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Applied:
+    state: ProjectState
+    faked: bool
 
 
 class CrashSafeExecutor(MigrationExecutor):
@@ -90,6 +134,8 @@ class CrashSafeExecutor(MigrationExecutor):
         probe: Probe | None = None,
         assume_applied: Collection[str] = (),
         assume_not_applied: Collection[str] = (),
+        forget: Collection[tuple[str, str]] = (),
+        limits: Limits | None = None,
     ) -> None:
         """Load the migrations.
 
@@ -106,6 +152,10 @@ class CrashSafeExecutor(MigrationExecutor):
             assume_applied: "app.name" or "app.name:index": operations of it that are in doubt
                 count as done.
             assume_not_applied: The same, they are run again.
+            forget: Migrations of which only the row goes when they are unapplied: they were
+                recorded without having been run.
+            limits: How long to wait for locks and how often to try; by default as the server
+                has it, and once.
         """
         super().__init__(connection, progress_callback)
         self.alias = alias or connection.alias
@@ -115,8 +165,12 @@ class CrashSafeExecutor(MigrationExecutor):
         self.detect = detect
         self.probe: Probe = probe or SchemaProbe(connection)
         self.assumptions = Assumptions(tuple(assume_applied), tuple(assume_not_applied))
+        self.forget = frozenset(forget)
+        self.patience = LockPatience(connection, alias=self.alias, limits=limits, emit=self.emit)
         self._position = 0
         self._total = 0
+        self._unsettled = False
+        """Whether the limits may be others than ours, since code has run."""
         self._rows: set[tuple[str, str]] = set(self.loader.applied_migrations or ())
 
     # -- before -----------------------------------------------------------------
@@ -138,8 +192,7 @@ class CrashSafeExecutor(MigrationExecutor):
         found = reconcile(entries, recorded.keys(), replaces=replaces)
         found.raise_if_diverged(self.alias)
         for settled in found.reconciled:
-            payload = {"direction": settled.direction}
-            name = str(settled.migration)
+            name, payload = str(settled.migration), settled.payload()
             self.journal.reconciled(Kind.MIGRATION, name, settled.attempt, payload)
             self.emit(
                 events.MigrationApplied(
@@ -154,11 +207,15 @@ class CrashSafeExecutor(MigrationExecutor):
 
     def _migrate_all_forwards(self, state: Any, plan: Any, *args: Any, **kwargs: Any) -> Any:
         self._position, self._total = 0, len(plan)
-        return super()._migrate_all_forwards(state, plan, *args, **kwargs)  # type: ignore[misc]
+        inner: Any = super()
+        with self.patience.in_force() if plan else nullcontext():
+            return inner._migrate_all_forwards(state, plan, *args, **kwargs)
 
     def _migrate_all_backwards(self, plan: Any, *args: Any, **kwargs: Any) -> Any:
         self._position, self._total = 0, len(plan)
-        return super()._migrate_all_backwards(plan, *args, **kwargs)  # type: ignore[misc]
+        inner: Any = super()
+        with self.patience.in_force() if plan else nullcontext():
+            return inner._migrate_all_backwards(plan, *args, **kwargs)
 
     # -- one migration ------------------------------------------------------------
 
@@ -182,19 +239,28 @@ class CrashSafeExecutor(MigrationExecutor):
 
         Raises:
             MigrationFailed: It raised; the cause is kept.
+            LockTimedOut: It got no lock, however often it was tried.
             LockLost: Somebody else may have been at work in between.
             DecisionNeeded: An operation is in doubt and nothing can tell.
         """
         self._report("apply_start", migration, fake)
-        self._ensure_lock(migration)
-        with self._journaled(migration, "forwards", "faked" if fake else "applied") as outcome:
-            if not fake and fake_initial:
-                fake, state = self.detect_soft_applied(state, migration)
-                outcome.how = "faked" if fake else "applied"
-            if not fake and self.detect is not None and self.detect(migration):
-                # Unlike `migrate --fake`, what follows runs, and needs the state.
-                state = migration.mutate_state(state, preserve=False)
-                fake, outcome.how = True, "companion"
+        # An attempt changes the state that it is given as far as it gets.
+        applied = self._persist(
+            migration, lambda: self._apply_once(state.clone(), migration, fake, fake_initial)
+        )
+        self._report("apply_success", migration, applied.faked)
+        return applied.state
+
+    def _apply_once(
+        self, state: ProjectState, migration: Migration, fake: bool, fake_initial: bool
+    ) -> _Applied:
+        # Decided before the intent is written: whoever takes a run back has to know what was only
+        # recorded, also where the answer to the COMMIT was lost.
+        decided = self._decide(state, migration, fake, fake_initial)
+        state, fake = decided.state, decided.how != "applied"
+        with self._journaled(migration, "forwards", decided.how) as outcome:
+            if decided.error is not None:
+                raise decided.error
             if fake:
                 with atomic(self.connection.alias):
                     self._record(migration)
@@ -204,10 +270,26 @@ class CrashSafeExecutor(MigrationExecutor):
                     run_deferred(editor)
                     self._record(migration)
             else:
+                outcome.run = self._stepwise(migration, StepwiseRun)
                 with self._editing(atomic=migration.atomic) as editor:
-                    state = self._stepwise(migration).apply(state, editor)
-        self._report("apply_success", migration, fake)
-        return state
+                    state = outcome.run.apply(state, editor)
+        return _Applied(state, fake)
+
+    def _decide(
+        self, state: ProjectState, migration: Migration, fake: bool, fake_initial: bool
+    ) -> _Decided:
+        """Whether a migration is run, or recorded alone."""
+        try:
+            if not fake and fake_initial:
+                fake, state = self.detect_soft_applied(state, migration)
+            if fake:
+                return _Decided("faked", state)
+            if self.detect is not None and self.detect(migration):
+                # Unlike `migrate --fake`, what follows runs, and needs the state.
+                return _Decided("companion", migration.mutate_state(state, preserve=False))
+        except Exception as error:  # raised again where it is journaled
+            return _Decided("applied", state, error)
+        return _Decided("applied", state)
 
     def unapply_migration(
         self, state: ProjectState, migration: Migration, fake: bool = False
@@ -224,24 +306,68 @@ class CrashSafeExecutor(MigrationExecutor):
 
         Raises:
             MigrationFailed: It raised; the cause is kept.
+            LockTimedOut: It got no lock, however often it was tried.
             LockLost: Somebody else may have been at work in between.
         """
+        fake = fake or (migration.app_label, migration.name) in self.forget
         self._report("unapply_start", migration, fake)
-        self._ensure_lock(migration)
-        how = "faked" if fake else "unapplied"
-        with self._journaled(migration, "backwards", how):
-            transactional = self._is_transactional(migration)
-            if not fake:
-                with self._editing(atomic=migration.atomic) as editor:
-                    state = migration.unapply(state, editor)
-                    if transactional:
-                        run_deferred(editor)
-                        self._record(migration, forwards=False)
-            if fake or not transactional:
+        passed = passing_over_irreversible(migration, self._runs_here)
+        before = self._persist(passed, lambda: self._unapply_once(state, passed, fake))
+        self._report("unapply_success", passed, fake)
+        return before
+
+    def _unapply_once(self, state: ProjectState, migration: Migration, fake: bool) -> ProjectState:
+        how = "forgotten" if fake else "unapplied"
+        migration = to_take_back(migration)
+        with self._journaled(migration, "backwards", how) as outcome:
+            if fake:
                 with atomic(self.connection.alias):
                     self._record(migration, forwards=False)
-        self._report("unapply_success", migration, fake)
+            elif self._is_transactional(migration):
+                with self._editing(atomic=True) as editor:
+                    state = migration.unapply(state, editor)
+                    run_deferred(editor)
+                    self._record(migration, forwards=False)
+            elif goes_stepwise(migration):
+                returning = self._stepwise(migration, StepwiseReturn)
+                outcome.run = returning
+                with self._editing(atomic=migration.atomic) as editor:
+                    state = returning.unapply(state, editor)
+            else:
+                # What cannot be rolled back is not begun again: only its statements are.
+                outcome.repeatable = False
+                with self._editing(atomic=migration.atomic) as editor, self.patience.statements():
+                    state = migration.unapply(state, editor)
+                with atomic(self.connection.alias):
+                    self._record(migration, forwards=False)
         return state
+
+    def _persist(self, migration: Migration, attempt: Callable[[], T]) -> T:
+        """Attempt it until it gets its locks, as often as the limits allow."""
+        key = MigrationKey(migration.app_label, migration.name)
+        self._position += 1
+
+        def once() -> T:
+            self._ensure_lock(migration)
+            self.patience.elsewhere.aliases.clear()
+            if self._unsettled:
+                self.patience.set_again()
+            self._unsettled = runs_code(migration)
+            return attempt()
+
+        watched = runs_code(migration) and self.patience.limits.retries
+        elsewhere = self.patience.elsewhere.observed(self.connection.alias)
+        with self.patience.spent_on(key), elsewhere if watched else nullcontext():
+            try:
+                return self.patience.persist(once)
+            except Contended as error:
+                self.emit(events.MigrationFailed(self.alias, key, error.attempt, error.text))
+                hint = "" if self._is_transactional(migration) else _KEPT
+                raise self.patience.exhausted(error, hint) from error.__cause__
+
+    def _runs_here(self, app_label: str, **hints: Any) -> bool:
+        """Whether the project's routers let something run on this database."""
+        return bool(router.allow_migrate(self.connection.alias, app_label, **hints))
 
     def check_replacements(self) -> None:
         """Mark squashes applied whose replaced set is, all of them or none."""
@@ -254,16 +380,17 @@ class CrashSafeExecutor(MigrationExecutor):
     def _is_transactional(self, migration: Migration) -> bool:
         return migration.atomic and self.connection.features.can_rollback_ddl
 
-    def _stepwise(self, migration: Migration) -> StepwiseRun:
-        return StepwiseRun(
+    def _stepwise(self, migration: Migration, kind: type[R]) -> R:
+        return kind(
             alias=self.alias,
             connection=self.connection,
             migration=migration,
             journal=self.journal,
             emit=self.emit,
             probe=self.probe,
-            record=partial(self._record, migration),
+            record=partial(self._record, migration, forwards=kind is StepwiseRun),
             assumptions=self.assumptions,
+            patience=self.patience,
         )
 
     # -- rows -----------------------------------------------------------------------
@@ -335,20 +462,24 @@ class CrashSafeExecutor(MigrationExecutor):
         number = self.journal.attempts(Kind.MIGRATION, name) + 1
         intent = {
             "direction": direction,
+            "how": how,
             "checksum": checksum(migration),
             "atomic": self._is_transactional(migration),
             "operations": len(migration.operations),
             "replaces": [".".join(replaced) for replaced in migration.replaces],
         }
         self.journal.intent(Kind.MIGRATION, name, number, intent)
-        self._position += 1
         self.emit(events.MigrationStarted(alias, key, number, self._position, self._total))
         outcome = _Outcome(how)
         began = time.monotonic()
         try:
             yield outcome
         except (Exception, SystemExit) as error:
-            self._failed(key, direction, number, time.monotonic() - began, error)
+            seconds = time.monotonic() - began
+            contended = self._contended(error, number, outcome)
+            self._failed(key, direction, number, seconds, error, contended)
+            if contended is not None:
+                raise contended from error
             if isinstance(error, MigratorError | JournalError):
                 raise
             raise self._failure(migration, error) from error
@@ -356,23 +487,67 @@ class CrashSafeExecutor(MigrationExecutor):
             self._failed(key, direction, number, time.monotonic() - began, error)
             raise
         seconds = time.monotonic() - began
-        done = {"direction": direction, "how": outcome.how}
+        waited = self.patience.waited
+        done: dict[str, Any] = {"direction": direction, "how": outcome.how}
+        if waited:
+            done["lock_wait_seconds"] = round(waited, 3)
         self.journal.done(Kind.MIGRATION, name, number, seconds, done)
-        self.emit(events.MigrationApplied(alias, key, seconds, number, how=outcome.how))
+        self.emit(
+            events.MigrationApplied(
+                alias,
+                key,
+                seconds,
+                number,
+                waited,
+                outcome.how,
+                reversible=outcome.how != "applied"
+                or not irreversible_operations(migration, self._runs_here),
+            )
+        )
 
     def _failed(
-        self, key: MigrationKey, direction: str, number: int, seconds: float, error: BaseException
+        self,
+        key: MigrationKey,
+        direction: str,
+        number: int,
+        seconds: float,
+        error: BaseException,
+        contended: Contended | None = None,
     ) -> None:
         interrupted = isinstance(error, KeyboardInterrupt)
         text = "interrupted" if interrupted else first_line(error)
         payload = {"direction": direction, "error": text, "interrupted": interrupted}
+        if contended is not None:
+            payload.update(contended.payload)
         with suppress(Exception):  # the error at hand matters more than its journal entry
             self.journal.failed(Kind.MIGRATION, str(key), number, seconds, payload)
-        self.emit(events.MigrationFailed(self.alias, key, number, text))
+        if contended is None:  # the attempt; whether it is the migration is not known yet
+            self.emit(events.MigrationFailed(self.alias, key, number, text))
+
+    def _contended(self, error: BaseException, number: int, outcome: _Outcome) -> Contended | None:
+        """Whether another attempt may succeed, and does no harm."""
+        found = self.patience.contended(error, number)
+        if found is None or not outcome.repeatable or self.patience.elsewhere.aliases:
+            return None
+        if outcome.run is None:
+            return found
+        # What is done already is only in the journal.
+        remembered = not isinstance(self.journal, NullExecutionJournal)
+        return found if remembered and outcome.run.repeatable else None
 
     def _failure(self, migration: Migration, error: BaseException) -> MigrationFailed:
         where = _failing_operation(migration, error)
         message = f"Migration {migration} failed on {self.alias}{where}: {first_line(error)}"
+        if self.patience.timed_out(error):
+            return self._statement_failure(migration, message)
+        elsewhere = self.patience.elsewhere.aliases
+        if elsewhere and self.patience.gave_up(error):
+            return LockTimedOut(
+                message,
+                hint="It was not tried again by itself: its code wrote to "
+                f"{', '.join(sorted(set(elsewhere)))} as well, which is not rolled back with it. "
+                "Look there, then go on with --resume.",
+            )
         if isinstance(error, OperationalError | InterfaceError) and not self._is_connected():
             hint = (
                 "The connection was lost; whether it was committed is read from the database "
@@ -389,6 +564,15 @@ class CrashSafeExecutor(MigrationExecutor):
                 "again. Correct the cause, then go on with --resume."
             )
         return MigrationFailed(message, hint=hint)
+
+    def _statement_failure(self, migration: Migration, message: str) -> StatementTimedOut:
+        limit = self.patience.limits.statement
+        kept = "Nothing of it was kept." if self._is_transactional(migration) else _KEPT
+        if limit:
+            hint = f"The statement timeout is {limit:g} s (STATEMENT_TIMEOUT): give it more, "
+        else:
+            hint = "The server's statement timeout, or somebody, has cancelled it: look there, "
+        return StatementTimedOut(message, hint=f"{kept} {hint}then go on with --resume.")
 
     def _is_connected(self) -> bool:
         connection = self.connection

@@ -17,7 +17,13 @@ from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 
 from migrator.exceptions import DecisionNeeded, Diverged
-from migrator.executor.operations import Nature, fills_nulls, index_operation
+from migrator.executor.operations import (
+    TAKEN_BACK,
+    Nature,
+    Reversed,
+    fills_nulls,
+    index_operation,
+)
 from migrator.executor.ports import Attempt, ExecutionJournal, Kind, latest_attempt
 from migrator.executor.probe import Probe, Witness, inspect_index
 
@@ -54,6 +60,19 @@ class Step:
     resumed: bool = False
 
     @property
+    def was(self) -> str:
+        """What the journal says was begun in its place, if that is another operation: somebody
+        has edited the file since. "" where it is the same, or nothing of it can be left.
+        """
+        if self.last is None or not (self.last.settled or self.in_doubt):
+            return ""
+        if "statements" in self.last.payload:
+            return "the end of the migration"
+        was = str(self.last.payload.get("description", ""))
+        same = was.removesuffix(TAKEN_BACK) == self.operation.describe().removesuffix(TAKEN_BACK)
+        return "" if same else was
+
+    @property
     def in_doubt(self) -> bool:
         """Whether an earlier attempt may have left something."""
         return (
@@ -88,6 +107,8 @@ class Doubts:
 
     def is_done(self, step: Step, editor: BaseDatabaseSchemaEditor) -> bool:
         """Whether to pass over it; decides what is in doubt."""
+        if step.was:
+            return self._decide_changed(step)
         if step.last is not None and step.last.settled:
             self._check_still_there(step)
             return True
@@ -99,6 +120,9 @@ class Doubts:
         committed = Witness(self.connection).committed(
             step.last.payload.get("witness", ""), changes_schema=step.nature is Nature.SCHEMA
         )
+        if committed and self.connection.vendor == "sqlite":
+            # It counts anybody's changes of the schema (VACUUM too), and knows no transactions.
+            return self._ask(step) is not False
         if committed is not None:
             return committed
         if step.nature is Nature.SCHEMA:
@@ -115,6 +139,11 @@ class Doubts:
             step.resumed = not live
             return live
         return self.decide(step)
+
+    @staticmethod
+    def _onwards(step: Step) -> int:
+        """From the index of an operation to that of the one which comes after it."""
+        return -1 if isinstance(step.operation, Reversed) else 1
 
     def _ask(self, step: Step) -> bool | None:
         return self.probe(self.migration, step.index, step.before, step.after)
@@ -153,11 +182,32 @@ class Doubts:
             "that may always run twice says so with `idempotent = True`.",
         )
 
+    def _decide_changed(self, step: Step) -> bool:
+        """What the user said about an operation that has taken another one's place.
+
+        Said of the migration as a whole it does not count: that may be about the other one.
+
+        Raises:
+            DecisionNeeded: Nothing.
+        """
+        name = f"{self.migration}:{step.index}"
+        if name in self.assumptions.applied:
+            return True
+        if name in self.assumptions.not_applied:
+            return False
+        raise DecisionNeeded(
+            f"Operation {step.index} of {self.migration} ({step.operation.describe()}) is not what "
+            f"was begun on {self.alias} under that number ({step.was}).",
+            hint="Keep the operations that were begun in their places and put new ones after "
+            f"them; or say how it stands: --assume-applied {name} or --assume-not-applied {name}.",
+        )
+
     def _settle_index(self, step: Step, editor: BaseDatabaseSchemaEditor) -> bool:
         """An index by its name: INVALID is dropped; valid after a doubtful attempt is done."""
         operation = index_operation(step.operation)
-        adds = isinstance(operation, AddIndex)
-        name = operation.index.name if adds else operation.name
+        declares = isinstance(operation, AddIndex)
+        adds = declares is not isinstance(step.operation, Reversed)
+        name = operation.index.name if declares else operation.name
         if not name:
             return False
         state = step.after if adds else step.before
@@ -167,7 +217,8 @@ class Doubts:
         live = inspect_index(self.connection, model._meta.db_table, name)
         if adds and live == "invalid":
             # Also on a first attempt: the journal may have been lost.
-            editor.remove_index(model, operation.index, concurrently=True)  # type: ignore[call-arg]
+            index = next(each for each in model._meta.indexes if each.name == name)
+            editor.remove_index(model, index, concurrently=True)  # type: ignore[call-arg]
             return False
         return step.in_doubt and live == ("valid" if adds else "absent")
 
@@ -176,7 +227,7 @@ class Doubts:
         following = latest_attempt(
             self.journal.entries(Kind.OPERATION),
             Kind.OPERATION,
-            f"{self.migration}:{step.index + 1}",
+            f"{self.migration}:{step.index + self._onwards(step)}",
         )
         if following is None and self._ask(step) is False:
             raise Diverged(

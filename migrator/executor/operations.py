@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum, auto
 from typing import Any
 
@@ -31,12 +32,53 @@ class Nature(Enum):
     """A class that is not Django's: only a probe can tell."""
 
 
+TAKEN_BACK = ", taken back"
+"""How the description of an operation ends that goes backwards."""
+
+
+class Reversed(Operation):
+    """An operation on its way back: what it does forwards is what the other does backwards."""
+
+    def __init__(self, operation: Operation) -> None:
+        self.operation = operation
+
+    @property
+    def atomic(self) -> bool | None:  # type: ignore[override]
+        """As the other's."""
+        declared: bool | None = self.operation.atomic
+        return declared
+
+    def database_forwards(
+        self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
+    ) -> None:
+        """The way back. The name of the local is what an error is traced to its operation by."""
+        operation = self.operation
+        unswapped(operation).database_backwards(app_label, schema_editor, from_state, to_state)
+
+    def describe(self) -> str:
+        """As the other's, and that it is taken back."""
+        return self.operation.describe() + TAKEN_BACK
+
+
+def unswapped(operation: Operation) -> Operation:
+    """A copy to be taken back: RenameModel, RenameField and RenameIndex swap their own names for
+    that time, and an error on the way would leave them swapped for every later attempt.
+    """
+    copied: Any = copy.copy(operation)
+    if isinstance(operation, operations.SeparateDatabaseAndState):
+        copied.database_operations = [unswapped(each) for each in operation.database_operations]
+    fresh: Operation = copied
+    return fresh
+
+
 def nature_of(operation: Operation) -> Nature:
     """Sort one operation.
 
     Args:
-        operation: As it stands in the migration.
+        operation: As it stands in the migration, or reversed.
     """
+    if isinstance(operation, Reversed):
+        return _nature_of_reversed(operation.operation)
     if isinstance(operation, operations.SeparateDatabaseAndState):
         return _nature_of_several(operation.database_operations)
     if _does_nothing(operation):
@@ -62,6 +104,17 @@ def _nature_of_several(several: Sequence[Operation]) -> Nature:
     return Nature.SCHEMA if natures == {Nature.SCHEMA} else Nature.CUSTOM
 
 
+def _nature_of_reversed(operation: Operation) -> Nature:
+    if isinstance(operation, operations.SeparateDatabaseAndState):
+        return _nature_of_several([Reversed(each) for each in operation.database_operations])
+    if isinstance(operation, operations.RunPython):
+        noop = operation.reverse_code is operations.RunPython.noop
+        return Nature.INERT if noop else Nature.CODE
+    if isinstance(operation, operations.RunSQL):
+        return Nature.INERT if operation.reverse_sql in ("", [], ()) else Nature.CODE
+    return nature_of(operation)
+
+
 def _does_nothing(operation: Operation) -> bool:
     if isinstance(operation, operations.RunPython):
         return operation.code is operations.RunPython.noop
@@ -72,6 +125,8 @@ def _does_nothing(operation: Operation) -> bool:
 
 def index_operation(operation: Operation) -> Any:
     """The AddIndex or RemoveIndex that an operation of nature INDEX is, or holds."""
+    if isinstance(operation, Reversed):
+        operation = operation.operation
     if isinstance(operation, operations.SeparateDatabaseAndState):
         return operation.database_operations[0]
     return operation
@@ -86,6 +141,16 @@ def online_indexes(migrations: Iterable[Migration]) -> frozenset[str]:
         if nature_of(operation) is Nature.INDEX
         and isinstance(index_operation(operation), operations.AddIndex)
     )
+
+
+def runs_code(migration: Migration) -> bool:
+    """Whether anything but Django's own operations is in it: it may change the session, or
+    write to another database.
+    """
+    if type(migration).apply is not Migration.apply:
+        return True
+    code = (Nature.CODE, Nature.CUSTOM)
+    return any(nature_of(operation) in code for operation in migration.operations)
 
 
 def runs_in_transaction(migration: Migration, operation: Operation) -> bool:
@@ -103,18 +168,89 @@ def fills_nulls(operation: Operation, from_state: Any, app_label: str) -> bool:
     which ALTER TABLE is refused until the transaction ends. So where the author said
     `atomic = False`, no transaction must be put around it.
     """
-    if not isinstance(operation, operations.AlterField):
+    altered = operation.operation if isinstance(operation, Reversed) else operation
+    if not isinstance(altered, operations.AlterField):
         return False
-    model = from_state.models.get((app_label, operation.model_name_lower))
-    before = model.fields.get(operation.name) if model else None
-    return bool(before is not None and before.null and not operation.field.null)
+    model = from_state.models.get((app_label, altered.model_name_lower))
+    before = model.fields.get(altered.name) if model else None
+    # Of one that is taken back, nobody has looked whether it was nullable before.
+    filled = altered is not operation or not altered.field.null
+    return bool(before is not None and before.null and filled)
+
+
+def is_reversible(operation: Operation) -> bool:
+    """Whether an operation can be taken back.
+
+    Unlike Django's own attribute, of a SeparateDatabaseAndState this looks at what it does to
+    the database: Django would find out in the middle.
+    """
+    if isinstance(operation, operations.SeparateDatabaseAndState):
+        return all(map(is_reversible, operation.database_operations))
+    return bool(operation.reversible)
+
+
+def irreversible_operations(
+    migration: Migration, runs: Callable[..., bool]
+) -> tuple[tuple[int, str], ...]:
+    """What keeps a migration from being taken back on one database.
+
+    Args:
+        migration: Which.
+        runs: `runs(app_label, **hints)`: whether the routers let it run there. What did nothing
+            there needs no way back.
+
+    Returns:
+        (index, description) of each such operation.
+    """
+    return tuple(
+        (index, operation.describe())
+        for index, operation in enumerate(migration.operations)
+        if not is_reversible(operation)
+        and runs(migration.app_label, **getattr(operation, "hints", {}))
+    )
+
+
+def passing_over_irreversible(migration: Migration, runs: Callable[..., bool]) -> Migration:
+    """The migration with what is irreversible, and did nothing on this database, made to do
+    nothing on the way back either; Django refuses it wherever the routers put it.
+
+    Args:
+        migration: Which.
+        runs: As for `irreversible_operations`.
+    """
+    kept = [
+        operation
+        if is_reversible(operation) or runs(migration.app_label, **getattr(operation, "hints", {}))
+        else operations.SeparateDatabaseAndState(state_operations=_state_of(operation))
+        for operation in migration.operations
+    ]
+    if all(one is other for one, other in zip(kept, migration.operations, strict=True)):
+        return migration
+    patient = copy.copy(migration)
+    patient.__dict__["operations"] = kept
+    return patient
+
+
+def to_take_back(migration: Migration) -> Migration:
+    """A copy of a migration whose operations are `unswapped`."""
+    copied = copy.copy(migration)
+    copied.__dict__["operations"] = [unswapped(each) for each in migration.operations]
+    return copied
+
+
+def _state_of(operation: Operation) -> list[Operation]:
+    """What an operation does to the state, as operations that do nothing else."""
+    if isinstance(operation, operations.RunSQL | operations.SeparateDatabaseAndState):
+        return list(operation.state_operations)
+    return [] if isinstance(operation, operations.RunPython) else [operation]
 
 
 def is_plain_dml(operation: Operation) -> bool:
     """Whether a RunSQL holds nothing but INSERT, UPDATE, DELETE and the like."""
-    if not isinstance(operation, operations.RunSQL):
+    sql = _sql_of(operation)
+    if sql is None:
         return False
-    statements = list(_statements(operation.sql))
+    statements = list(_statements(sql))
     return bool(statements) and all(_DML.match(statement) for statement in statements)
 
 
@@ -122,10 +258,21 @@ def is_ddl_with_state(operation: Operation) -> bool:
     """Whether a RunSQL is one DDL statement, all or nothing on every server, whose effect its
     state operations say.
     """
-    if not isinstance(operation, operations.RunSQL) or not operation.state_operations:
+    sql = _sql_of(operation)
+    stated = operation.operation if isinstance(operation, Reversed) else operation
+    if sql is None or not getattr(stated, "state_operations", None):
         return False
-    statements = list(_statements(operation.sql))
+    statements = list(_statements(sql))
     return len(statements) == 1 and _DDL.match(statements[0]) is not None
+
+
+def _sql_of(operation: Operation) -> Any:
+    """The SQL of a RunSQL, of its way back where it is reversed; None of anything else."""
+    if isinstance(operation, operations.RunSQL):
+        return operation.sql
+    if isinstance(operation, Reversed) and isinstance(operation.operation, operations.RunSQL):
+        return operation.operation.reverse_sql
+    return None
 
 
 def _statements(sql: Any) -> Iterator[str]:

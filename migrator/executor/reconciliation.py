@@ -6,17 +6,27 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from migrator.core.effects import MigrationKey
+from migrator.core.returning import ONLY_RECORDED
 from migrator.exceptions import Diverged
 from migrator.executor.ports import JournalEntry, Kind
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A migration whose outcome was lost and has been read from the database."""
+    """A migration whose outcome was lost and has been read from the database.
+
+    `how`: as it was to be done: "applied", "faked", …; "" where the journal does not say.
+    """
 
     migration: MigrationKey
     attempt: int
     direction: str = "forwards"
+    how: str = ""
+
+    def payload(self) -> dict[str, str]:
+        """For the journal: also whether it was only recorded, since its way back is another."""
+        only = {"how": self.how} if self.how in ONLY_RECORDED else {}
+        return {"direction": self.direction, **only}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +128,9 @@ def reconcile(
                 diverged.append(key)
         elif effective:
             # Also after "failed": the answer to a COMMIT can be lost with its connection.
-            reconciled.append(Settled(key, attempts[name], direction))
+            intent = phases.get("intent")
+            how = str(intent.payload.get("how", "")) if intent is not None else ""
+            reconciled.append(Settled(key, attempts[name], direction, how))
         else:
             retried.append(key)
     return Reconciliation(tuple(reconciled), tuple(retried), tuple(diverged))

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +32,7 @@ from django.db.transaction import atomic
 
 from migrator.core import events
 from migrator.core.effects import MigrationKey
+from migrator.exceptions import DecisionNeeded
 from migrator.executor.doubt import Assumptions, Doubts, Step
 from migrator.executor.operations import (
     Nature,
@@ -40,9 +41,13 @@ from migrator.executor.operations import (
     nature_of,
     runs_in_transaction,
 )
+from migrator.executor.patience import Contended, LockPatience
 from migrator.executor.ports import Attempt, ExecutionJournal, Kind, latest_attempt
 from migrator.executor.probe import Probe, Witness
 from migrator.executor.statements import StatementLog, first_line, run_deferred
+
+_KNOWN = (Nature.INERT, Nature.SCHEMA, Nature.INDEX)
+"""What can be told about these without anybody's decision, however far they got."""
 
 
 @dataclass(slots=True)
@@ -53,8 +58,10 @@ class StepwiseRun:
         alias: What messages and events call the database.
         connection: Where.
         migration: What.
-        journal, emit, probe, assumptions: As `CrashSafeExecutor` has them.
+        journal, emit, probe, assumptions, patience: As `CrashSafeExecutor` has them.
         record: Writes the migration's rows; called in a transaction.
+        repeatable: Whether what has failed can be attempted again, as on a resume, without
+            anybody's decision.
     """
 
     alias: str
@@ -64,7 +71,9 @@ class StepwiseRun:
     emit: events.Emit
     probe: Probe
     record: Callable[[], None]
+    patience: LockPatience
     assumptions: Assumptions = field(default_factory=Assumptions)
+    repeatable: bool = True
     _recorded: bool = False
 
     @property
@@ -94,6 +103,11 @@ class StepwiseRun:
         """
         if type(self.migration).apply is not Migration.apply:
             return self._apply_whole(state, editor)
+        self._take(state, editor)
+        return state
+
+    def _take(self, state: ProjectState, editor: BaseDatabaseSchemaEditor) -> None:
+        """Every operation in order, the deferred SQL, the rows."""
         count = len(self.migration.operations)
         index = 0
         while index < count:
@@ -104,7 +118,6 @@ class StepwiseRun:
             else:
                 index = self._run_tail(index, end, state, editor)
         self._finish(editor)
-        return state
 
     # -- one operation ---------------------------------------------------------
 
@@ -141,9 +154,9 @@ class StepwiseRun:
                 self._begin(step)
                 self._forwards(step, editor)
                 ran = True
-        except BaseException:
+        except BaseException as error:
             # Rolled back; only an error of the COMMIT itself leaves it open.
-            failure["effects"] = ran
+            failure["effects"] = ran and not self.patience.gave_up(error)
             raise
 
     def _unprotected(
@@ -151,8 +164,12 @@ class StepwiseRun:
     ) -> None:
         if step.nature is not Nature.CODE:
             log = StatementLog(editor, self.journal, step.name, resumed=step.resumed)
+            # What Django's own operation has done is known, and it is gone on with as on a resume;
+            # of any other, each statement is tried again by itself.
+            custom = step.nature is Nature.CUSTOM
+            alone = self._statements(step, lambda: True) if custom else nullcontext()
             try:
-                with log.recording():
+                with log.recording(), alone:
                     self._forwards(step, editor)
             except DatabaseError:
                 # A failed CREATE INDEX CONCURRENTLY leaves an INVALID index.
@@ -161,13 +178,32 @@ class StepwiseRun:
                 raise
             return
         written = _Written()
+
+        def effects() -> bool:
+            certain = written.count == 0 and not step.in_doubt
+            return not (certain and self._answered())
+
         try:
-            with self.connection.execute_wrapper(written):
+            with self.connection.execute_wrapper(written), self._statements(step, effects):
                 self._forwards(step, editor)
         except Exception:
-            certain = written.count == 0 and not step.in_doubt
-            failure["effects"] = not (certain and self._answered())
+            failure["effects"] = effects()
             raise
+
+    def _statements(self, step: Step, effects: Callable[[], bool]) -> AbstractContextManager[None]:
+        """Try each statement again that gets no lock; in the journal, it is the operation's next
+        attempt.
+        """
+
+        def contended(error: Contended) -> None:
+            self._failed(step, error, {"effects": effects(), **error.payload})
+
+        def again() -> None:
+            step.attempt += 1
+            payload = {"description": step.operation.describe(), "goes_on": True}
+            self.journal.intent(Kind.OPERATION, step.name, step.attempt, payload)
+
+        return self.patience.statements(contended, again)
 
     def _answered(self) -> bool:
         """Whether an error was the server's answer: over a lost connection, the statement may
@@ -242,7 +278,7 @@ class StepwiseRun:
                     self._record()
                 ran = True
         except BaseException as error:
-            failure["effects"] = ran
+            failure["effects"] = ran and not self.patience.gave_up(error)
             for step in steps:
                 self._failed(step, error, failure)
             raise
@@ -291,6 +327,12 @@ class StepwiseRun:
         name = f"{self.migration}:{len(self.migration.operations)}"
         last = self._latest(name)
         if last is not None:
+            if "statements" not in last.payload:
+                raise DecisionNeeded(
+                    f"{self.migration} has fewer operations than when it was begun on "
+                    f"{self.alias}: {last.payload.get('description', name)} is gone.",
+                    hint="Put it back: what was begun is not forgotten by removing it.",
+                )
             editor.deferred_sql = list(last.payload["statements"])
         statements = [str(sql) for sql in editor.deferred_sql]
         if not statements or (last is not None and last.settled):
@@ -330,8 +372,9 @@ class StepwiseRun:
         else:
             with self._journaled(step):
                 self._begin(step)
-                state = self.migration.apply(state, editor)
-                run_deferred(editor)
+                with self._statements(step, lambda: True):
+                    state = self.migration.apply(state, editor)
+                    run_deferred(editor)
             self._done(step, editor)
         self._finish(editor)
         return state
@@ -362,6 +405,7 @@ class StepwiseRun:
         if not step.attempt:
             return  # its intent was never written
         payload = {"error": first_line(error), **failure}
+        self.repeatable = failure.get("effects") is False or step.nature in _KNOWN
         seconds = time.monotonic() - step.began
         with suppress(Exception):  # the error at hand matters more than its journal entry
             self.journal.failed(Kind.OPERATION, step.name, step.attempt, seconds, payload)
@@ -370,6 +414,7 @@ class StepwiseRun:
         seconds = time.monotonic() - step.began
         payload = {"deferred": [str(sql) for sql in editor.deferred_sql]}
         self.journal.done(Kind.OPERATION, step.name, step.attempt, seconds, payload)
+        self.patience.elsewhere.aliases.clear()  # of an operation that is not run again
         self._emit(step, "applied", seconds)
 
     def _emit(self, step: Step, how: str, seconds: float) -> None:

@@ -7,24 +7,24 @@ import gc
 import os
 import sys
 from argparse import ArgumentParser, ArgumentTypeError
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn, TextIO
 
 from journal import JournalError
-from migrator.api import Migrator
+from migrator.api import Migrator, granted_flags
 from migrator.core.options import MigratorOptions
 from migrator.exceptions import ExitCode, MigratorError, UsageError, exit_code_of
+from migrator.management.destinations import Destination, plan_destinations
 from migrator.progress import progress_for
 from migrator.prompts import InteractivePrompter, Prompter
-from migrator.reports import render, render_refusal
-from migrator.reports.document import Report
-
-FORMATS = ("text", "markdown", "json")
+from migrator.reports import FORMATS, render
+from migrator.reports.document import ErrorReport, Report, refused
 
 
 def add_run_arguments(parser: ArgumentParser) -> None:
     """The options that every kind of run takes."""
+    # A typing error is answered in two lines; --help lists the options below this.
+    parser.usage = "%(prog)s [options]"
     parser.add_argument("--repair", action="store_true", help="Repair drift first, then migrate.")
     parser.add_argument(
         "--database",
@@ -68,10 +68,53 @@ def add_run_arguments(parser: ArgumentParser) -> None:
         help="Run again what was begun and has no outcome (repeatable).",
     )
     parser.add_argument(
+        "--backup",
+        action="store_const",
+        const="always",
+        help="Back every database up before it is migrated.",
+    )
+    parser.add_argument(
+        "--no-backup",
+        action="store_const",
+        const="never",
+        dest="backup",
+        help="Make no backup, whatever the setting says.",
+    )
+    parser.add_argument(
+        "--allow-destructive",
+        action="store_true",
+        help="Consent to steps that lose data, without being asked.",
+    )
+    parser.add_argument(
+        "--lock-timeout",
+        type=_seconds,
+        metavar="SECONDS",
+        help="How long a statement waits for a lock before its migration is tried again.",
+    )
+    parser.add_argument(
+        "--lock-retries",
+        type=_count,
+        metavar="N",
+        help="How often a migration that got no lock is tried again.",
+    )
+    parser.add_argument(
+        "--test-command",
+        metavar="COMMAND",
+        help="Run this when every database is verified; if it fails, so does the run.",
+    )
+    parser.add_argument(
         "--format", choices=FORMATS, default="text", help="How to write the report."
     )
     parser.add_argument(
         "--output", metavar="FILE", help="Write the report there instead of to standard output."
+    )
+    parser.add_argument(
+        "--report",
+        action="append",
+        default=[],
+        metavar="[FORMAT:]FILE",
+        dest="reports",
+        help="Write the report there as well, in the format of the file's ending (repeatable).",
     )
 
 
@@ -83,12 +126,26 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def _count(text: str) -> int:
+    """A whole number from 0 up, for argparse."""
+    if not text.isdecimal():
+        raise ArgumentTypeError(f"{text} is not a number of times")
+    return int(text)
+
+
+def safety_options(options: dict[str, Any]) -> dict[str, Any]:
+    """Of parsed arguments, those that say how carefully to go about it."""
+    names = ("backup", "allow_destructive", "lock_timeout", "lock_retries", "test_command")
+    return {name: options[name] for name in names}
+
+
 def run_and_exit(
     work: Callable[[Migrator], Report],
     options: MigratorOptions,
     *,
     style: str,
     output: str | None,
+    reports: Sequence[str] = (),
     stdout: TextIO,
     stderr: TextIO,
     color: bool | None = None,
@@ -103,6 +160,7 @@ def run_and_exit(
         options: What was asked for.
         style: One of FORMATS.
         output: File for the report; None for standard output.
+        reports: Further reports, "[FORMAT:]FILE" each.
         stdout, stderr: Where a person reads.
         color: Whether to colour; None: when it is a terminal.
 
@@ -111,48 +169,66 @@ def run_and_exit(
     """
     document = style != "text"
     stream = stderr if document and output is None else stdout
-    target = _open_output(output, stderr)
+    try:
+        destinations = plan_destinations(style, output, reports)
+        for destination in destinations:
+            destination.prepare()
+    except UsageError as error:
+        fail(error, stderr)
     log = progress_for(stream, verbosity=options.verbosity, color=color)
-    prompter = InteractivePrompter(pause=log.pause) if options.interactive else Prompter()
+    granted = granted_flags(options)
+    prompter = (
+        InteractivePrompter(granted, pause=log.pause) if options.interactive else Prompter(granted)
+    )
     migrator = Migrator(options, prompter=prompter, listeners=(log,))
     quiet = _only_a_document(stdout) if document else contextlib.nullcontext()
     try:
         with log, quiet, _collecting_rarely():
             report = work(migrator)
     except (MigratorError, JournalError, KeyboardInterrupt) as error:
-        if style == "json":
-            _deliver(_refusal(options, error), target, stdout)
+        nothing = _refusal(options, error)
+        for destination in destinations:
+            if destination.style != "text":  # a person reads it on standard error
+                _deliver(render(nothing, destination.style), destination, stdout, stderr)
         fail(error, stderr)
     try:
-        text = render(
-            report,
-            style,
-            color=color,
-            terminal=target is None and _is_terminal(stdout),
-            verbosity=options.verbosity,
-        )
-        _deliver(text, target, stdout)
+        for destination in reversed(destinations):  # standard output last: it may be closed
+            screen = destination.path is None
+            text = render(
+                report,
+                destination.style,
+                color=color if screen else False,
+                terminal=screen and _is_terminal(stdout),
+                # Nobody who reads the file has seen each migration go by.
+                verbosity=options.verbosity if screen else max(options.verbosity, 2),
+            )
+            _deliver(text, destination, stdout, stderr)
     except KeyboardInterrupt as error:  # the run is over and closed; only its report is cut short
         fail(error, stderr)
     if report.exit_code:
         sys.exit(int(report.exit_code))
 
 
-def _refusal(options: MigratorOptions, error: BaseException) -> str:
-    """What a program that reads the document gets when no run was opened."""
-    shown = {
-        "type": type(error).__name__,
-        "message": getattr(error, "message", "") or str(error),
-        "hint": getattr(error, "hint", ""),
-    }
-    return render_refusal(options.kind, options.goal.value, shown, int(exit_code_of(error)))
+def _refusal(options: MigratorOptions, error: BaseException) -> Report:
+    """What whoever reads a document gets when no run was opened."""
+    shown = ErrorReport(
+        type(error).__name__,
+        getattr(error, "message", "") or str(error),
+        getattr(error, "hint", ""),
+        int(exit_code_of(error)),
+    )
+    return refused(options.kind, options.goal.value, shown)
 
 
-def _deliver(text: str, target: Path | None, stdout: TextIO) -> None:
-    if target is None:
+def _deliver(text: str, destination: Destination, stdout: TextIO, stderr: TextIO) -> None:
+    """Write a report; a disk that is full must not hide how the run ended."""
+    if destination.path is None:
         _write(stdout, text)
-    else:
-        target.write_text(text if text.endswith("\n") else text + "\n", encoding="utf-8")
+        return
+    try:
+        destination.path.write_text(text, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        _write(stderr, f"The report is not in {destination.path}: {error.strerror}.")
 
 
 def fail(error: BaseException, stderr: TextIO) -> NoReturn:
@@ -192,29 +268,6 @@ def refuse_contradictions(options: dict[str, Any]) -> None:
             "--resume continues a run with the databases it was opened for.",
             hint="Leave --database out.",
         )
-
-
-def _open_output(output: str | None, stderr: TextIO) -> Path | None:
-    """Refuse a file that cannot be written before anything is done to a database.
-
-    It is emptied, too: what an earlier run reported must not pass for the report of one that
-    never came to have any.
-    """
-    if output is None:
-        return None
-    path = Path(output)
-    try:
-        with path.open("w", encoding="utf-8"):
-            pass
-    except OSError as error:
-        fail(
-            UsageError(
-                f"The report cannot be written to {output}: {error.strerror}.",
-                hint="Choose another --output.",
-            ),
-            stderr,
-        )
-    return path
 
 
 @contextlib.contextmanager

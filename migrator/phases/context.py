@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from journal import Target
 from migrator.backends import Backend, Lock, Server
 from migrator.conf import Settings
 from migrator.core.events import Emit, ReplayFinished
 from migrator.core.incidents import Evidence
+from migrator.core.limits import Limits
 from migrator.core.options import MigratorOptions
 from migrator.core.reference import Held
 from migrator.exceptions import MigratorError
@@ -54,6 +56,16 @@ class Survey:
     error: MigratorError | None = None
     skip: str = ""
 
+    def as_target(self) -> Target:
+        """What the journal is told of it when a run is opened."""
+        return Target(
+            run_id="",
+            alias=self.alias,
+            vendor=self.connection.vendor,
+            server_version=str(self.server or ""),
+            identity=self.identity,
+        )
+
 
 @dataclass(slots=True)
 class Context:
@@ -86,6 +98,25 @@ class Context:
     def patience(self) -> Patience:
         """How long somebody else at work is waited for."""
         return Patience.of(self.alias, self.options, self.settings, self.emit)
+
+    @property
+    def vouched(self) -> tuple[str, ...]:
+        """Pending migrations that somebody says are there, now or when the run was opened.
+
+        About an operation in doubt only what is said now counts: it is the doubt of which the
+        run has told, and the next one is another.
+        """
+        return (*self.ledger.options.get("assume_applied", ()), *self.options.assume_applied)
+
+    @property
+    def limits(self) -> Limits:
+        """How long a statement waits for a lock, and how often it is tried again."""
+        lock, retries = self.options.lock_timeout, self.options.lock_retries
+        return Limits(
+            lock=self.settings.lock_timeout if lock is None else lock,
+            retries=self.settings.lock_retries if retries is None else retries,
+            statement=self.settings.statement_timeout,
+        )
 
     def replay(self, request: ReplayRequest) -> Held:
         """What the recorded migrations make, from the journal where it has been made before."""

@@ -48,6 +48,17 @@ def survey_alias(alias: str, settings: Settings) -> Survey:
         return _unloadable(alias, error)
     if connection.settings_dict["ENGINE"] == NO_ENGINE:
         return _without_engine(alias, connection)
+    return survey_connection(alias, connection, settings)
+
+
+def survey_connection(alias: str, connection: BaseDatabaseWrapper, settings: Settings) -> Survey:
+    """As `survey_alias`, of a wrapper that need not be an alias's own.
+
+    Args:
+        alias: What to call it.
+        connection: The wrapper.
+        settings: For the time limit.
+    """
     try:
         backend = backend_for(connection.vendor)
     except MigratorError as error:

@@ -23,10 +23,13 @@ from django.utils.module_loading import module_has_submodule
 
 from migrator.core.effects import MigrationKey
 from migrator.core.events import Event, MigratingStarted, MigrationApplied
+from migrator.dumping import Source, back_up
 from migrator.exceptions import MigrationFailed, MigratorError
-from migrator.executor import CrashSafeExecutor
+from migrator.executor import CrashSafeExecutor, StatementRecorder
+from migrator.gate import Gate, Passage
 from migrator.phases.context import Context
-from migrator.scanner import companion_detector
+from migrator.returning import remaining_steps, step_migrations
+from migrator.scanner import ScanResult, companion_detector
 from migrator.sources import check_history
 
 
@@ -44,23 +47,34 @@ def run(context: Context) -> None:
             context.applied += 1
         context.emit(event)
 
+    recorder = StatementRecorder(emit)
+    steps = remaining_steps(context.ledger, scan.loader) if context.options.rollback else ()
+    passage = _pass_gate(context, scan, [step.migration for step in steps if not step.forget])
     _import_receivers()
     context.connection.prepare_database()
     executor = CrashSafeExecutor(
         context.connection,
         alias=context.alias,
         journal=context.ledger,
-        emit=emit,
+        emit=recorder.emit,
         lock=context.lock,
         detect=companion_detector(context.connection, context.backend),
         assume_applied=context.options.assume_applied,
         assume_not_applied=context.options.assume_not_applied,
+        limits=context.limits,
+        forget=[step.migration for step in steps if step.forget],
     )
     check_history(executor.loader)
-    plan = _plan(executor, context.options.apps)
+    if context.options.rollback:
+        plan = step_migrations(steps, executor.loader)
+    else:
+        plan = _plan(executor, context.options.apps)
     run_syncdb = context.options.run_syncdb and bool(executor.loader.unmigrated_apps)
     if plan:
-        context.emit(MigratingStarted(context.alias, len(plan)))
+        _back_up(
+            context, executor, destructive=passage.destructive or bool(context.options.rollback)
+        )
+        context.emit(MigratingStarted(context.alias, len(plan), bool(context.options.rollback)))
     before = executor._create_project_state(  # type: ignore[attr-defined]
         with_applied_migrations=True
     )
@@ -79,12 +93,13 @@ def run(context: Context) -> None:
     )
     if run_syncdb:
         _journaled(context, "run_syncdb", lambda: _sync_apps(context, executor))
-    after: ProjectState = executor.migrate(
-        _targets(executor, context.options.apps),
-        plan=plan,
-        state=before.clone(),
-        fake_initial=context.options.fake_initial and bool(plan),
-    )
+    with recorder.on(context.connection):
+        after: ProjectState = executor.migrate(
+            _targets(executor, context.options.apps),
+            plan=plan,
+            state=before.clone(),
+            fake_initial=context.options.fake_initial and bool(plan),
+        )
     after.clear_delayed_apps_cache()
     apps_after = after.apps
     _render_unmigrated(apps_after)
@@ -102,6 +117,49 @@ def run(context: Context) -> None:
     )
     context.ledger.update(
         leaves_after=[str(MigrationKey(*node)) for node in _recorded_leaves(executor)]
+    )
+
+
+def _pass_gate(context: Context, scan: ScanResult, backwards: list[MigrationKey]) -> Passage:
+    """Before anything is touched: what loses data needs somebody's consent."""
+    gate = Gate(
+        context.connection,
+        context.backend,
+        context.settings,
+        context.options,
+        context.prompter,
+        context.ledger,
+        context.emit,
+    )
+    if not context.options.rollback:
+        return gate.pass_pending(scan)
+    from migrator.planning import make_backwards_plan  # a while to import, and rarely needed
+
+    plan = make_backwards_plan(
+        context.connection,
+        context.backend,
+        scan.loader,
+        scan.recorded,
+        backwards,
+        base_dir=context.settings.base_dir,
+    )
+    return gate.pass_plan(plan, scan.loader)
+
+
+def _back_up(context: Context, executor: CrashSafeExecutor, *, destructive: bool) -> None:
+    """The last step before anything is touched."""
+    policy = context.options.backup or context.settings.backup
+    if policy == "never" or (policy == "destructive" and not destructive):
+        return
+    recorded = None
+    if executor.recorder.has_table():
+        recorded = tuple(str(MigrationKey(*node)) for node in _recorded_leaves(executor))
+    survey = context.survey
+    back_up(
+        Source(context.connection, str(survey.server), survey.identity, recorded),
+        settings=context.settings,
+        ledger=context.ledger,
+        emit=context.emit,
     )
 
 

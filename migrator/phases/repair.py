@@ -7,12 +7,21 @@ does not lead to a clean scan leaves nothing behind.
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
+from typing import NoReturn
 
 from django.db import DatabaseError
 
 from migrator.core.events import Emit, Event, RepairApplied, RepairPlanned
-from migrator.core.repair import RepairPlan
-from migrator.exceptions import DecisionNeeded, DriftFound, RepairFailed
+from migrator.core.repair import ForgetMigration, RepairPlan
+from migrator.exceptions import (
+    DecisionNeeded,
+    DriftFound,
+    LockLost,
+    MigratorError,
+    RepairFailed,
+)
+from migrator.executor import Contended, LockPatience
 from migrator.mending import Mending, plan_mending
 from migrator.phases.context import Context
 from migrator.scanner import ScanResult, scan_target
@@ -28,7 +37,7 @@ def run(context: Context) -> None:
     """
     scan = context.scan
     assert scan is not None  # noqa: S101  (the machine allows no other order)
-    assumed = context.options.assume_applied if context.options.repair else ()
+    assumed = context.vouched if context.options.repair else ()
     if not scan.blocked and not assumed:
         return
     if not context.options.repair:
@@ -95,57 +104,126 @@ def _refuse_for_rows(context: Context, mending: Mending) -> None:
 
 
 def _apply(context: Context, mending: Mending) -> None:
+    """Carry it out, as often as it takes to get the locks.
+
+    Raises:
+        LockLost: Somebody else may have been at work since the scan.
+        LockTimedOut: Somebody else's lock was in the way all the time.
+        RepairFailed
+    """
+    patience = LockPatience(
+        context.connection, alias=context.alias, limits=context.limits, emit=context.emit
+    )
+    attempt = 0
+
+    def once() -> None:
+        nonlocal attempt
+        attempt += 1
+        _Attempt(context, mending, patience, attempt).run()
+
+    with patience.in_force():
+        try:
+            patience.persist(once)
+        except Contended as error:
+            raise patience.exhausted(error) from error.__cause__
+
+
+def _assert_lock(context: Context) -> None:
+    if context.lock is not None and not context.lock.held():
+        raise LockLost(
+            f"The lock of {context.alias} was lost between the scan and the repair.",
+            hint="Nothing was changed. Go on with --resume: it scans again.",
+        )
+
+
+class _Attempt:
     """Intents, one transaction where the vendor can, what cannot be in one, outcomes."""
-    ledger, epoch, shown = context.ledger, context.ledger.epoch, mending.shown
-    names = [f"{number}:{description}" for number, (description, _) in enumerate(shown, 1)]
-    for name, (_, sql) in zip(names, shown, strict=True):
-        ledger.intent("repair", name, epoch, {"sql": list(sql)})
-    transactional = context.backend.supports_transactional_ddl
-    seconds: dict[int, float] = {}
-    after: list[Event] = []  # the scan is told after what it looked at
-    outside = {
-        number: action
-        for number, (action, _) in enumerate(mending.steps)
-        if mending.mender.outside_transaction(action)
-    }
-    try:
-        with context.connection.schema_editor(atomic=transactional) as editor:
-            for number, (action, _) in enumerate(mending.steps):
+
+    def __init__(
+        self, context: Context, mending: Mending, patience: LockPatience, attempt: int
+    ) -> None:
+        self._context = context
+        self._mending = mending
+        self._patience = patience
+        self._attempt = attempt
+        self._shown = mending.shown
+        self._names = [f"{n}:{description}" for n, (description, _) in enumerate(self._shown, 1)]
+        ledger = context.ledger
+        self._number = 1 + max(ledger.attempts("repair", name) for name in self._names)
+        self._transactional = context.backend.supports_transactional_ddl
+        self._seconds: dict[int, float] = {}
+        self._after: list[Event] = []  # the scan is told after what it looked at
+
+    def run(self) -> None:
+        """Raises: Contended, LockLost, RepairFailed."""
+        context = self._context
+        _assert_lock(context)
+        for name, (action, sql) in zip(self._names, self._mending.steps, strict=True):
+            payload: dict[str, object] = {"sql": list(sql)}
+            if isinstance(action, ForgetMigration):
+                payload["forgets"] = [str(action.migration)]
+            context.ledger.intent("repair", name, self._number, payload)
+        try:
+            self._carry_out()
+        except (DatabaseError, MigratorError) as error:
+            self._fail(error)
+        shown = zip(self._names, self._shown, strict=True)
+        for number, (name, (description, sql)) in enumerate(shown):
+            seconds = self._seconds[number]
+            context.ledger.done("repair", name, self._number, seconds, {"sql": list(sql)})
+            context.applied += 1
+            context.emit(RepairApplied(context.alias, description, sql, seconds))
+        for event in self._after:
+            context.emit(event)
+
+    def _carry_out(self) -> None:
+        context, mender = self._context, self._mending.mender
+        transactional = self._transactional
+        outside = {
+            number: action
+            for number, (action, _) in enumerate(self._mending.steps)
+            if mender.outside_transaction(action)
+        }
+        statements = nullcontext() if transactional else self._patience.statements()
+        with statements, context.connection.schema_editor(atomic=transactional) as editor:
+            for number, (action, _) in enumerate(self._mending.steps):
                 if number in outside:
                     continue
                 began = time.monotonic()
-                mending.mender.apply(action, editor)
+                mender.apply(action, editor)
                 if not transactional:
                     _flush(editor)
-                seconds[number] = time.monotonic() - began
+                self._seconds[number] = time.monotonic() - began
             _flush(editor)
             if transactional and not outside:
-                _scan_again(context, after.append)
+                _scan_again(context, self._after.append)
         for number, action in outside.items():
-            transactional = False  # from here on nothing is rolled back
+            self._transactional = False  # from here on nothing is rolled back
             began = time.monotonic()
             with context.connection.schema_editor(atomic=False) as editor:
-                mending.mender.apply(action, editor)
-            seconds[number] = time.monotonic() - began
-        if not transactional:
-            _scan_again(context, after.append)
-    except (DatabaseError, RepairFailed) as error:
-        for event in after:
+                mender.apply(action, editor)
+            self._seconds[number] = time.monotonic() - began
+        if not self._transactional:
+            _scan_again(context, self._after.append)
+
+    def _fail(self, error: Exception) -> NoReturn:
+        context = self._context
+        found = self._patience.contended(error, self._attempt) if self._transactional else None
+        payload = {"error": str(error), **(found.payload if found else {})}
+        for name in self._names:
+            context.ledger.failed("repair", name, self._number, payload=payload)
+        if found is not None:
+            raise found from error
+        for event in self._after:
             context.emit(event)
-        for name in names:
-            ledger.failed("repair", name, epoch, payload={"error": str(error)})
-        if isinstance(error, RepairFailed):
-            raise
+        if isinstance(error, MigratorError):
+            raise error
         raise RepairFailed(
             f"The repair of {context.alias} failed: {str(error).partition(chr(10))[0]}",
-            hint="It was rolled back." if transactional else "Run --check to see where it stands.",
+            hint="It was rolled back."
+            if self._transactional
+            else "Run --check to see where it stands.",
         ) from error
-    for number, (name, (description, sql)) in enumerate(zip(names, shown, strict=True)):
-        ledger.done("repair", name, epoch, seconds[number], {"sql": list(sql)})
-        context.applied += 1
-        context.emit(RepairApplied(context.alias, description, sql, seconds[number]))
-    for event in after:
-        context.emit(event)
 
 
 def _flush(editor: object) -> None:

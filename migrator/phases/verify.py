@@ -5,9 +5,12 @@ from __future__ import annotations
 from django.db import DatabaseError, transaction
 
 from migrator.core.events import Warned
+from migrator.core.reference import Held
+from migrator.core.returning import tell_apart, without_history
 from migrator.exceptions import VerificationFailed
 from migrator.phases.context import Context
-from migrator.scanner import routed_models, scan_target
+from migrator.returning import forgotten, stored_steps
+from migrator.scanner import ScanResult, routed_models, scan_target
 
 
 def run(context: Context) -> None:
@@ -16,18 +19,23 @@ def run(context: Context) -> None:
     Raises:
         VerificationFailed
     """
+    earlier = _earlier(context)
     scan = scan_target(
         context.connection,
         context.backend,
         alias=context.alias,
         phase="verify",
         emit=context.emit,
-        held=context.held,
+        held=context.held if earlier is None else (earlier,),
         labels=context.options.apps,
         before=context.scan,
+        advisory=None if earlier is None else not _is_history(context, earlier),
+        in_doubt=forgotten(context.ledger) if context.options.rollback else (),
     )
     context.scan = scan
-    if scan.pending:
+    if context.options.rollback:
+        _verify_returned(context, scan, earlier)
+    elif scan.pending:
         raise VerificationFailed(
             f"{context.alias} still has {len(scan.pending)} pending migration(s) after migrating, "
             f"the first is {scan.pending[0]}.",
@@ -39,9 +47,63 @@ def run(context: Context) -> None:
             f"{context.alias} is not what the recorded migrations make of it: {first.message}",
             hint=first.hint or "Look at it with --check, mend it with --repair.",
         )
-    _select_every_model(context)
+    if not context.options.rollback:  # the code on disk is ahead of the schema then
+        _select_every_model(context)
     context.ledger.save_verified(context.survey.identity, scan.record())
     context.ledger.update(leaves_after=list(scan.leaves), fingerprint_after=scan.live.fingerprint())
+
+
+# -- the way back ---------------------------------------------------------------------------
+
+
+def _earlier(context: Context) -> Held | None:
+    """Of a rollback: the database as it was verified before the run that is taken back."""
+    if not context.options.rollback:
+        return None
+    return context.ledger.verified_before(context.options.rollback, context.survey.identity)
+
+
+def _is_history(context: Context, earlier: Held) -> bool:
+    """Whether the same is recorded now as then, so that the same schema has to be there."""
+    rows = context.backend.history(context.connection) or ()
+    return earlier.record.rows == {row.migration for row in rows}
+
+
+def _verify_returned(context: Context, scan: ScanResult, earlier: Held | None) -> None:
+    """Nothing of it is recorded any more, and the schema is the one from before, to the letter
+    where that can be told.
+
+    Raises:
+        VerificationFailed
+    """
+    steps = stored_steps(context.ledger.options, context.alias)
+    left = [step.migration for step in steps if step.migration in scan.recorded]
+    if left:
+        raise VerificationFailed(
+            f"{context.alias} still has {left[0]} recorded after the rollback.",
+            hint="Somebody else has been at work. Run --check to see where it stands.",
+        )
+    before = context.ledger.target_of(context.options.rollback)
+    if before is None or not before.fingerprint_before or scan.blocked:
+        return
+    then, now = frozenset(before.leaves_before), frozenset(scan.leaves)
+    if then != now or before.server_version != str(context.survey.server):
+        return  # something else was migrated since, or the server spells things otherwise
+    bare = scan.live if now else without_history(scan.live)
+    if before.fingerprint_before in (scan.live.fingerprint(), bare.fingerprint()):
+        return
+    told: tuple[str, ...] = ()
+    if earlier is not None and earlier.record.schema.fingerprint() == before.fingerprint_before:
+        told = tell_apart(earlier.record.schema, scan.live)
+    what = f": {', '.join(told[:5])}" if told else ""
+    context.emit(
+        Warned(
+            context.alias,
+            f"The schema means what it did before run {context.options.rollback}, "
+            f"and is not the same to the letter{what}.",
+            "A column that had been removed comes back as the last one of its table.",
+        )
+    )
 
 
 def _select_every_model(context: Context) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from typing import Literal
 
 from migrator.reports.document import DatabaseReport, DriftReport, Report, ReportBuilder, fold
-from migrator.reports.jsonreport import JsonReportFormatter, render_refusal
+from migrator.reports.github import GithubReportFormatter
+from migrator.reports.jsonreport import JsonReportFormatter
 from migrator.reports.markdown import MarkdownReportFormatter
 from migrator.reports.text import TextReportFormatter
 
 __all__ = [
+    "FORMATS",
     "DatabaseReport",
     "DriftReport",
     "JsonReportFormatter",
@@ -20,10 +21,10 @@ __all__ = [
     "TextReportFormatter",
     "fold",
     "render",
-    "render_refusal",
 ]
 
-Style = Literal["text", "markdown", "json"]
+FORMATS = ("text", "markdown", "json", "html", "junit", "github")
+"""What `render` takes as a style."""
 
 
 def render(
@@ -38,7 +39,7 @@ def render(
 
     Args:
         report: What to render.
-        style: "text", "markdown" or "json".
+        style: One of FORMATS.
         color: Whether text has colours; None: when it goes to a terminal.
         terminal: Whether it goes to a terminal, at whose width text then wraps.
         verbosity: As Django's; for text.
@@ -50,6 +51,16 @@ def render(
         return JsonReportFormatter().render(report)
     if style == "markdown":
         return MarkdownReportFormatter().render(report)
+    if style == "html":
+        from migrator.reports.html import HtmlReportFormatter  # jinja2 takes its time to load
+
+        return HtmlReportFormatter().render(report)
+    if style == "junit":
+        from migrator.reports.junit import JunitReportFormatter
+
+        return JunitReportFormatter().render(report)
+    if style == "github":
+        return GithubReportFormatter().render(report)
     if style != "text":
         raise ValueError(f"There is no report format {style!r}.")
     width = shutil.get_terminal_size((100, 24)).columns if terminal else None

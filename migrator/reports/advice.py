@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from shlex import quote
 
+from migrator.core.findings import Severity
 from migrator.core.incidents import Incident
 from migrator.reports.document import DatabaseReport, Report
 
@@ -40,6 +41,8 @@ def next_steps(report: Report) -> tuple[Advice, ...]:
     drifted = [d for d in _drifted(report) if d.outcome == "failed" and d not in deciding]
     steps = list(_mend(report, drifted)) if drifted else []
     others = [database for database in unclean if database not in drifted]
+    if not unclean and report.acceptance and report.acceptance.exit_code and report.run_id:
+        steps.append(Advice("Once the test command passes, finish the run:", _resume(report)))
     if others and report.run_id:
         steps.append(Advice(_why_resume(report, deciding, others), _resume(report)))
     return tuple(steps)
@@ -68,13 +71,22 @@ def _after_looking(report: Report) -> tuple[Advice, ...]:
     drifted = _drifted(report)
     if drifted:
         return _mend(report, drifted)
+    if run := "".join(value for name, value in _pairs(report) if name == "--rollback"):
+        command = f"migrator rollback {run}{_chosen(report, '--database')}"
+        return () if report.exit_code else (Advice("Take it back:", command),)
     if report.outcome == "interrupted":
         return (Advice("It was cut short and changed nothing; look again:", _look(report)),)
     if any(database.outcome == "failed" for database in report.db_reports):
         return (Advice("Once the cause is gone, look again:", _look(report)),)
     pending = [database for database in report.db_reports if database.pending]
     if pending:
-        return (Advice("Apply what is pending:", _run(report, pending)),)
+        unsafe = any(
+            finding.severity is Severity.ERROR and not finding.suppressed
+            for database in pending
+            for finding in database.findings
+        )
+        why = "Once the errors are dealt with, apply" if unsafe else "Apply"
+        return (Advice(f"{why} what is pending:", _run(report, pending)),)
     return ()
 
 
@@ -84,7 +96,7 @@ def _mend(report: Report, drifted: Sequence[DatabaseReport]) -> tuple[Advice, ..
     by_hand = sorted({i.code.value for i in incidents if not i.mendable})
     repair = _run(report, drifted, " --repair")
     if by_hand:
-        first = Advice(f"Mend {', '.join(by_hand)} by hand, as the hints above say.")
+        first = Advice(f"Mend {', '.join(by_hand)} by hand, as their hints say.")
         if all(i.code.value in by_hand for i in incidents):
             return (first, Advice("Then look again:", _look(report)))
         return (first, Advice("Then repair the rest, and migrate:", repair))
@@ -111,8 +123,11 @@ def _selection(report: Report, databases: Sequence[DatabaseReport]) -> str:
 
 
 def _chosen(report: Report, flag: str) -> str:
-    pairs = zip(report.selection[::2], report.selection[1::2], strict=False)
-    return "".join(f" {flag} {quote(value)}" for name, value in pairs if name == flag)
+    return "".join(f" {flag} {quote(value)}" for name, value in _pairs(report) if name == flag)
+
+
+def _pairs(report: Report) -> list[tuple[str, str]]:
+    return list(zip(report.selection[::2], report.selection[1::2], strict=False))
 
 
 def _look(report: Report) -> str:

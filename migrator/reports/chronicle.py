@@ -29,6 +29,7 @@ class Step:
         phase: Its outcome; "intent" while there is none.
         seconds: How long it took, where the outcome says.
         payload: Of all its entries, the later winning.
+        until: When its last entry was written.
     """
 
     first: int
@@ -41,6 +42,7 @@ class Step:
     phase: str
     seconds: float | None = None
     payload: dict[str, Any] = field(default_factory=dict)
+    until: str = ""
 
     @property
     def title(self) -> str:
@@ -73,16 +75,23 @@ def steps_of(entries: Iterable[Document]) -> list[Step]:
                 phase=entry["phase"],
                 seconds=entry.get("seconds"),
                 payload=dict(entry.get("payload") or {}),
+                until=entry["at"],
             )
             continue
-        step.last, step.phase = entry["seq"], entry["phase"]
+        step.last, step.phase, step.until = entry["seq"], entry["phase"], entry["at"]
         step.seconds = entry["seconds"] if entry.get("seconds") is not None else step.seconds
         step.payload.update(entry.get("payload") or {})
     return list(steps.values())
 
 
 def outcome_of(step: Step) -> str:
-    """The outcome of a step in words; one that has none says so, since a crash leaves that."""
+    """The outcome of a step in words; one that has none says so, since a crash leaves that.
+
+    A statement never has one: it is written down before it is sent, and its operation says how it
+    ended.
+    """
+    if step.kind == "statement":
+        return "begun"
     return "no outcome" if step.phase == "intent" else step.phase
 
 
@@ -92,8 +101,12 @@ def detail_of(step: Step) -> str:
     parts: list[str] = []
     if step.kind == "transition" and payload.get("source") and payload.get("dest"):
         parts.append(f"{payload['source']} → {payload['dest']}")
-    if step.attempt > 1 and step.kind not in {"transition", "claim"}:
+    if step.kind == "statement":
+        parts.append(f"statement {step.attempt}")
+    elif step.attempt > 1 and step.kind not in {"transition", "claim"}:
         parts.append(f"attempt {step.attempt}")
+    if step.kind == "claim" and (who := spell_actor(payload.get("actor") or {})):
+        parts.append(f"by {who}")
     if error := payload.get("error") or payload.get("message"):
         parts.append(" ".join(str(error).split()))
     for key, value in payload.items():
@@ -107,12 +120,24 @@ def detail_of(step: Step) -> str:
 
 
 def sql_of(step: Step) -> list[str]:
-    """The statements that a step ran, where the journal holds them (repairs)."""
-    return [str(statement) for statement in step.payload.get("sql") or ()]
+    """The statements that a step ran, where the journal holds them (repairs, operations)."""
+    sql = step.payload.get("sql") or ()
+    return [sql] if isinstance(sql, str) else [str(statement) for statement in sql]
 
 
 # Said elsewhere on the line, or of use to a program alone; all of it is in the JSON document.
-_SAID = {"source", "dest", "error", "message", "checksum", "operations", "sql", "transaction"}
+_SAID = {
+    "source",
+    "dest",
+    "error",
+    "message",
+    "checksum",
+    "operations",
+    "sql",
+    "transaction",
+    "actor",
+    "lookups",
+}
 _ORDINARY = {"how": "applied", "direction": "forwards", "atomic": True}
 
 

@@ -9,6 +9,7 @@ in the middle (a crash, a kill) still folds into a valid report, with the outcom
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,7 +17,9 @@ from typing import assert_never
 
 from migrator.core import events as ev
 from migrator.core.effects import MigrationKey
+from migrator.core.findings import Finding
 from migrator.core.incidents import Code, Incident
+from migrator.reports.timeline import Span, Timeline
 
 # The contract of migrator.exceptions.ExitCode, which would bring the journal in here.
 _CLEAN, _FAILED, _INTERRUPTED = 0, 1, 130
@@ -107,7 +110,13 @@ class DatabaseReport:
         pending: Migrations that are still to be applied, in order.
         plan: The ordered plan (dry run).
         resume: What a resume would do with it (`--resume --dry-run`); None of any other run.
-        applied: Migrations that this run applied, faked or reconciled.
+        applied: Migrations that this run applied, faked, reconciled or unapplied.
+        findings: What the lint said about the plan.
+        consent: Who let steps go on that lose data; None where there was nothing to ask.
+        backup: The backup that was made first; None for none.
+        contended: Migrations that got no lock at once, one for each attempt that gave up.
+        scans: What each scan found, in order; the first is how the run met the database.
+        timeline: What took time, in order; empty where nobody said when events came in.
         warnings: What a person should read and that stops nothing.
         seconds: How long it took.
     """
@@ -130,6 +139,12 @@ class DatabaseReport:
     plan: tuple[ev.PlannedStep, ...] = ()
     resume: ev.ResumePlanned | None = None
     applied: tuple[ev.MigrationApplied, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    consent: ev.ConsentGiven | None = None
+    backup: ev.BackupMade | None = None
+    contended: tuple[ev.LockContended, ...] = ()
+    scans: tuple[ev.ScanFinished, ...] = ()
+    timeline: tuple[Span, ...] = ()
     warnings: tuple[ev.Warned, ...] = ()
     seconds: float = 0.0
 
@@ -158,6 +173,8 @@ class Report:
         migrations_written: Files that makemigrations created, relative to the project root.
         passes: Further passes over aliases that had failed.
         selection: The flags that chose what the run is about.
+        acceptance: How the test command ended; None when none was run to its end.
+        error: Why the run never began; None of one that did.
     """
 
     run_id: str
@@ -173,6 +190,8 @@ class Report:
     migrations_written: tuple[str, ...] = ()
     passes: tuple[ev.PassStarted, ...] = ()
     selection: tuple[str, ...] = ()
+    acceptance: ev.AcceptanceFinished | None = None
+    error: ErrorReport | None = None
 
     @property
     def all_clean(self) -> bool:
@@ -198,6 +217,23 @@ class Report:
         except (ValueError, TypeError):
             return None
 
+    @property
+    def rollback_command(self) -> str:
+        """What takes back what this run has applied; "" where it has applied nothing, or where
+        nothing can. What no migration can take back, a backup can.
+        """
+        changed = [database for database in self.db_reports if database.applied]
+        if self.kind not in {"migrate", "repair"} or not self.run_id or not changed:
+            return ""
+        if all(applied.reversible for database in changed for applied in database.applied):
+            return f"migrator rollback {self.run_id}"
+        if all(database.backup for database in changed):
+            return " && ".join(
+                f"migrator restore {self.run_id} --database {shlex.quote(database.alias)}"
+                for database in changed
+            )
+        return ""
+
     def database(self, alias: str) -> DatabaseReport:
         """The report of one alias.
 
@@ -208,6 +244,16 @@ class Report:
             if database.alias == alias:
                 return database
         raise KeyError(alias)
+
+
+def refused(kind: str, goal: str, error: ErrorReport) -> Report:
+    """The report of a run that never began.
+
+    Args:
+        kind, goal: Of the run that was asked for.
+        error: What was in the way.
+    """
+    return Report("", kind, goal, "failed", error.exit_code, "", "", error=error)
 
 
 def fold(events: Iterable[ev.Event]) -> Report:
@@ -245,6 +291,12 @@ class _Draft:
     plan: tuple[ev.PlannedStep, ...] = ()
     resume: ev.ResumePlanned | None = None
     applied: dict[MigrationKey, ev.MigrationApplied] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+    consent: ev.ConsentGiven | None = None
+    backup: ev.BackupMade | None = None
+    contended: list[ev.LockContended] = field(default_factory=list)
+    scans: list[ev.ScanFinished] = field(default_factory=list)
+    timeline: Timeline = field(default_factory=Timeline)
     warnings: list[ev.Warned] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -277,7 +329,7 @@ class _Draft:
         begun = self.running or self.state != "pending"
         return "interrupted" if begun else "pending"
 
-    def build(self, goal: str) -> DatabaseReport:
+    def build(self, goal: str, until: str = "") -> DatabaseReport:
         outcome = self.outcome(goal)
         return DatabaseReport(
             alias=self.alias,
@@ -298,6 +350,12 @@ class _Draft:
             plan=self.plan,
             resume=self.resume,
             applied=tuple(self.applied.values()),
+            findings=self.findings,
+            consent=self.consent,
+            backup=self.backup,
+            contended=tuple(self.contended),
+            scans=tuple(self.scans),
+            timeline=self.timeline.spans(until),
             warnings=tuple(self.warnings),
             seconds=self.seconds,
         )
@@ -313,9 +371,15 @@ class ReportBuilder:
         self._notices: list[ev.RunNotice] = []
         self._written: list[str] = []
         self._passes: list[ev.PassStarted] = []
+        self._acceptance: ev.AcceptanceFinished | None = None
 
-    def add(self, event: ev.Event) -> None:
-        """Take in the next event."""
+    def add(self, event: ev.Event, at: str = "") -> None:
+        """Take in the next event.
+
+        Args:
+            event: Any.
+            at: When it came in; ISO 8601, UTC. Without it there is no timeline.
+        """
         match event:
             case ev.RunOpened():
                 self._opened, self._closed = event, None
@@ -327,17 +391,24 @@ class ReportBuilder:
                 self._notices.append(event)
             case ev.MigrationsWritten(paths):
                 self._written.extend(paths)
+            case ev.AcceptanceFinished():
+                self._acceptance = event
+            case ev.AcceptanceStarted():
+                self._acceptance = None
             case ev.PassStarted(_, aliases):
                 self._passes.append(event)
                 for alias in aliases:
                     self._draft(alias).begin_attempt()
             case _:
-                self._add_to(self._draft(event.alias), event)
+                draft = self._draft(event.alias)
+                draft.timeline.add(event, at)
+                self._add_to(draft, event)
 
     def build(self) -> Report:
         """The report of everything that has come in so far."""
         goal = self._opened.goal if self._opened else ""
-        databases = tuple(draft.build(goal) for draft in self._drafts.values())
+        until = self._closed.at if self._closed else ""
+        databases = tuple(draft.build(goal, until) for draft in self._drafts.values())
         outcome, exit_code = _outcome(self._closed, databases)
         return Report(
             run_id=self._opened.run_id if self._opened else "",
@@ -353,6 +424,7 @@ class ReportBuilder:
             migrations_written=tuple(self._written),
             passes=tuple(self._passes),
             selection=self._opened.selection if self._opened else (),
+            acceptance=self._acceptance,
         )
 
     def _draft(self, alias: str) -> _Draft:
@@ -376,10 +448,19 @@ class ReportBuilder:
                 draft.seconds += seconds
                 draft.running = ""
             case ev.ScanFinished():
+                draft.scans.append(event)
                 draft.incidents, draft.pending = event.incidents, event.pending
                 draft.tables, draft.recorded = event.tables, event.recorded
             case ev.PlanMade(_, steps):
                 draft.plan = steps
+            case ev.FindingsMade(_, findings):
+                draft.findings = findings
+            case ev.ConsentGiven():
+                draft.consent = event
+            case ev.BackupMade():
+                draft.backup = event
+            case ev.LockContended():
+                draft.contended.append(event)
             case ev.ResumePlanned():
                 draft.resume_planned(event)
             case ev.RepairPlanned(_, actions, notes):
@@ -407,7 +488,7 @@ class ReportBuilder:
                 pass  # how evidence was come by is for the display
             case ev.GuardPassed() | ev.MigratingStarted() | ev.MigrationStarted():
                 pass
-            case ev.OperationApplied() | ev.LockAwaited():
+            case ev.OperationApplied() | ev.LockAwaited() | ev.LockWaiting() | ev.BackupStarted():
                 pass
             case _:
                 assert_never(event)
@@ -425,6 +506,12 @@ _AliasEvent = (
     | ev.ReplayStep
     | ev.ReplayFinished
     | ev.PlanMade
+    | ev.FindingsMade
+    | ev.ConsentGiven
+    | ev.BackupStarted
+    | ev.BackupMade
+    | ev.LockContended
+    | ev.LockWaiting
     | ev.ResumePlanned
     | ev.RepairPlanned
     | ev.RepairApplied

@@ -7,8 +7,16 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from migrator.core.effects import MigrationKey
-from migrator.core.events import ResumePlanned
-from migrator.reports.document import DatabaseReport, Report
+from migrator.core.events import (
+    AcceptanceFinished,
+    BackupMade,
+    ConsentGiven,
+    LockContended,
+    PlannedStep,
+    ResumePlanned,
+)
+from migrator.core.precautions import sorted_findings
+from migrator.reports.document import DatabaseReport, ErrorReport, Report
 
 FORMAT = 1
 
@@ -33,26 +41,16 @@ def report_document(report: Report) -> dict[str, Any]:
         "seconds": _rounded(report.seconds),
         "migrations_written": list(report.migrations_written),
         "notices": [{"message": n.message, "hint": n.hint} for n in report.notices],
-        "error": None,
+        "error": _error(report.error),
+        "acceptance": _acceptance(report.acceptance),
+        "rollback": {"command": report.rollback_command} if report.rollback_command else None,
         "databases": [database_document(database) for database in report.db_reports],
     }
 
 
-def render_refusal(kind: str, goal: str, error: Mapping[str, str], exit_code: int) -> str:
-    """The document of a run that never began.
-
-    Args:
-        kind, goal: Of the run that was asked for.
-        error: `type`, `message` and `hint` of what was in the way.
-        exit_code: What the command returns.
-    """
-    report = Report("", kind, goal, "failed", exit_code, started_at="", finished_at="")
-    return render_json({**report_document(report), "error": dict(error)})
-
-
 def database_document(database: DatabaseReport) -> dict[str, Any]:
     """The documented shape of one alias within a report."""
-    error, failed = database.error, database.failed_migration
+    failed = database.failed_migration
     return {
         "alias": database.alias,
         "vendor": database.vendor,
@@ -61,9 +59,7 @@ def database_document(database: DatabaseReport) -> dict[str, Any]:
         "outcome": database.outcome,
         "skipped": database.skipped or None,
         "stopped_in": database.stopped_in or None,
-        "error": (
-            {"type": error.type, "message": error.message, "hint": error.hint} if error else None
-        ),
+        "error": _error(database.error),
         "failed_migration": (
             {**_key(failed.migration), "attempt": failed.attempt, "error": failed.error}
             if failed
@@ -77,12 +73,10 @@ def database_document(database: DatabaseReport) -> dict[str, Any]:
             for r in database.repairs
         ],
         "pending": [_key(migration) for migration in database.pending],
-        "plan": [
-            {**_key(step.migration), "sql": list(step.sql), "opaque": list(step.opaque)}
-            for step in database.plan
-        ],
+        "plan": [_planned(step) for step in database.plan],
         "resume": _resume(database.resume) if database.resume else None,
-        "findings": [],
+        "findings": [finding.to_dict() for finding in sorted_findings(database.findings)],
+        "consent": _consent(database.consent),
         "applied": [
             {
                 **_key(applied.migration),
@@ -94,8 +88,75 @@ def database_document(database: DatabaseReport) -> dict[str, Any]:
             for applied in database.applied
         ],
         "warnings": [{"message": w.message, "hint": w.hint} for w in database.warnings],
-        "backup": None,
+        "contended": [_contended(contended) for contended in database.contended],
+        "backup": _backup(database.backup),
         "seconds": _rounded(database.seconds),
+    }
+
+
+def _error(error: ErrorReport | None) -> dict[str, Any] | None:
+    return {"type": error.type, "message": error.message, "hint": error.hint} if error else None
+
+
+def _acceptance(ended: AcceptanceFinished | None) -> dict[str, Any] | None:
+    if ended is None:
+        return None
+    return {
+        "command": ended.command,
+        "exit_code": ended.exit_code,
+        "seconds": _rounded(ended.seconds),
+        "output": ended.output,
+    }
+
+
+def _consent(consent: ConsentGiven | None) -> dict[str, Any] | None:
+    if consent is None:
+        return None
+    return {
+        "how": consent.how,
+        "by": consent.by,
+        "findings": [finding.to_dict() for finding in consent.findings],
+    }
+
+
+def _backup(backup: BackupMade | None) -> dict[str, Any] | None:
+    if backup is None:
+        return None
+    return {
+        "path": backup.path,
+        "bytes": backup.bytes,
+        "digest": backup.digest,
+        "seconds": _rounded(backup.seconds),
+        "tool": backup.tool,
+        "removed": list(backup.removed),
+    }
+
+
+def _contended(contended: LockContended) -> dict[str, Any]:
+    return {
+        **_key(contended.migration),
+        "attempt": contended.attempt,
+        "waited": _rounded(contended.waited),
+        "pause": _rounded(contended.pause),
+        "blockers": list(contended.blockers),
+    }
+
+
+def _planned(step: PlannedStep) -> dict[str, Any]:
+    return {
+        **_key(step.migration),
+        "sql": list(step.sql),
+        "opaque": list(step.opaque),
+        "locks": [
+            {"table": lock.table, "mode": lock.mode, "blocks": lock.blocks} for lock in step.locks
+        ],
+        "rewrites": list(step.rewrites),
+        "scans": list(step.scans),
+        "tables": [
+            {"table": table, "rows": size.rows, "bytes": size.bytes} for table, size in step.sizes
+        ],
+        "backwards": step.backwards,
+        "file": step.file or None,
     }
 
 

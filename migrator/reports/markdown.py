@@ -5,7 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from migrator.core.costliness import spell_costs
 from migrator.core.incidents import Incident
+from migrator.core.precautions import (
+    SEVERITY_WORDS,
+    sorted_findings,
+    spell_acceptance,
+    spell_backup,
+    spell_blockers,
+    spell_consent,
+    spell_contention,
+    spell_findings,
+    spell_patience,
+)
 from migrator.core.spelling import printable, spell_count, spell_seconds, without_alias
 from migrator.reports.advice import by_table, next_steps, worst_first
 from migrator.reports.document import DatabaseReport, Report
@@ -43,6 +55,8 @@ class MarkdownReportFormatter:
 def _report_lines(report: Report) -> Iterator[str]:
     title = f"{report.kind or 'run'} {code(report.run_id)}" if report.run_id else "run"
     yield f"# {title}: {headline(report)}"
+    if report.error:
+        yield f"\n**{prose(report.error.message)}** {prose(report.error.hint)}".rstrip()
     for notice in report.notices:
         yield f"\n{prose(notice.message)} {prose(notice.hint)}".rstrip()
     if report.migrations_written:
@@ -66,12 +80,19 @@ def _report_lines(report: Report) -> Iterator[str]:
         if lines:
             yield f"\n## {code(database.alias)}"
             yield from lines
+    if ended := report.acceptance:
+        yield "\n## Test command"
+        yield f"\n{code(ended.command)} {spell_acceptance(ended)}."
+        if ended.exit_code and ended.output.strip():
+            yield from fence(ended.output, "text")
     if steps := next_steps(report):
         yield "\n## Next"
         for step in steps:
             yield f"\n{prose(step.why)}"
             if step.command:
                 yield from fence(step.command, "sh")
+    if report.rollback_command:
+        yield f"\nWay back: {code(report.rollback_command)}"
 
 
 def _database_lines(report: Report, database: DatabaseReport) -> Iterator[str]:
@@ -94,6 +115,7 @@ def _database_lines(report: Report, database: DatabaseReport) -> Iterator[str]:
                 yield f"- {note.code.value} {code(str(note.object))}: {prose(note_text(note))}"
             for hint in dict.fromkeys(note.hint for note in notes if note.hint):
                 yield f"\n{prose(hint)}"
+    yield from _safety_lines(database)
     for repair in database.repairs:
         yield f"\nRepaired: {prose(repair.description)} ({spell_seconds(repair.seconds)})"
         if repair.sql:
@@ -129,21 +151,58 @@ def _incident_lines(name: str, incidents: Sequence[Incident]) -> Iterator[str]:
             yield from fence("\n".join(incident.sql), "sql")
 
 
+def _safety_lines(database: DatabaseReport) -> Iterator[str]:
+    """Findings, consent, backup, and what waited for whom."""
+    found = sorted_findings(database.findings)
+    if found:
+        yield f"\n### Findings: {spell_findings(found) or 'all switched off'}\n"
+        yield from table(
+            ("Code", "Severity", "Migration", "Finding", "Lock"),
+            [
+                (
+                    finding.code,
+                    "switched off" if finding.suppressed else SEVERITY_WORDS[finding.severity],
+                    code(str(finding.migration)),
+                    prose(f"{finding.message} {finding.suppressed or finding.hint}"),
+                    prose(finding.lock),
+                )
+                for finding in found
+            ],
+        )
+    if database.consent:
+        yield f"\nConsent: {prose(spell_consent(database.consent))}"
+    if database.backup:
+        yield f"\nBackup: {code(database.backup.path)}, {prose(spell_backup(database.backup))}"
+    if database.contended:
+        yield "\nWaited for locks:\n"
+    for contended in database.contended:
+        attempt = f"attempt {contended.attempt}: {spell_contention(contended)}"
+        blockers = prose(spell_blockers(contended.blockers))
+        yield f"- {code(str(contended.migration))}, {prose(attempt)}. {blockers}".rstrip()
+
+
 def _migration_lines(report: Report, database: DatabaseReport) -> Iterator[str]:
     if database.applied:
         yield ""
         yield from table(
             ("Applied", "Time", "How"),
             [
-                (code(str(applied.migration)), spell_seconds(applied.seconds), applied.how)
+                (
+                    code(str(applied.migration)),
+                    spell_seconds(applied.seconds),
+                    ", ".join(filter(None, (applied.how, spell_patience(applied)))),
+                )
                 for applied in database.applied
             ],
         )
     if database.plan:
         yield f"\nPlan, {spell_count(len(database.plan), 'migration')}:"
         for number, step in enumerate(database.plan, 1):
-            yield f"\n{number}. {code(str(step.migration))}"
-            for description in step.opaque:
+            way = ", taken back" if step.backwards else ""
+            yield f"\n{number}. {code(str(step.migration))}{way}"
+            for cost in spell_costs(step):
+                yield f"   - {prose(cost)}"
+            for description in step.untold:
                 yield f"   - {prose(description)} (its effect cannot be shown)"
             if step.sql:
                 yield from (f"   {line}" for line in fence("\n".join(step.sql), "sql"))

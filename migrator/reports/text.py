@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Self, TextIO
 
+from migrator.core.costliness import spell_costs
 from migrator.core.effects import MigrationKey
-from migrator.core.events import ResumePlanned
+from migrator.core.events import PlannedStep, ResumePlanned
 from migrator.core.incidents import Evidence, Incident
+from migrator.core.precautions import spell_patience
 from migrator.core.spelling import spell_count, spell_seconds, without_alias
 from migrator.reports.advice import by_table, next_steps, worst_first
 from migrator.reports.document import DatabaseReport, Report
 from migrator.reports.page import Page, terminal_of
+from migrator.reports.text_safety import add_acceptance, add_findings, add_precautions
 
 OUTCOME_STYLES = {
     "complete": "green",
@@ -67,7 +70,11 @@ class TextReportFormatter:
         _add_summary(page, report)
         for database in worst_first(report.db_reports):
             self._add_database(page, report, database)
+        add_acceptance(page, report)
         _add_next(page, report)
+        if report.rollback_command:
+            page.blank()
+            page.line(("Way back", "bold"), ("  " + report.rollback_command, "dim"))
         return page.render(color=self.color)
 
     def _add_database(self, page: Page, report: Report, database: DatabaseReport) -> None:
@@ -76,6 +83,8 @@ class TextReportFormatter:
         _add_resume(detail, database)
         if database.drift:
             _add_incidents(detail, database.drift.blocking)
+        add_findings(detail, database)
+        add_precautions(detail, database)
         _add_repairs(detail, database)
         if database.drift:
             _add_notes(detail, database.drift.notes)
@@ -118,7 +127,8 @@ def remarks(report: Report, database: DatabaseReport) -> str:
     elif database.outcome == "interrupted":
         parts.append(f"cut short in {database.stopped_in or database.state}")
     if database.applied:
-        parts.append(f"{spell_count(len(database.applied), 'migration')} applied")
+        verb = "taken back" if report.kind == "rollback" else "applied"
+        parts.append(f"{spell_count(len(database.applied), 'migration')} {verb}")
     if database.repairs:
         parts.append(f"{spell_count(len(database.repairs), 'repair')} made")
     if count := database.total_drift_count():
@@ -150,6 +160,13 @@ def _only_drifted(database: DatabaseReport) -> bool:
 
 
 def _add_header(page: Page, report: Report) -> None:
+    if not report.run_id and report.outcome == "complete" and report.notices:
+        # No run was opened, since there is nothing to do: the notice is all that there is to say.
+        for notice in report.notices:
+            page.paragraph(notice.message)
+            if notice.hint:
+                page.paragraph(notice.hint, style="dim")
+        return
     kind = report.kind or "run"
     page.line(
         (f"{kind} {report.run_id}".rstrip(), "bold"),
@@ -348,17 +365,30 @@ def _add_pending(page: Page, report: Report, database: DatabaseReport) -> None:
         page.blank()
         page.line(("Plan", "bold"), f": {spell_count(len(database.plan), 'migration')}", indent=2)
         for number, step in enumerate(database.plan, 1):
-            page.line((f"{number:>3}  ", "dim"), (str(step.migration), "bold"), indent=2)
-            if step.sql:
-                page.code(_without_rules("\n".join(step.sql)), indent=7)
-            for description in step.opaque:
-                page.paragraph(f"{description} (its effect cannot be shown)", indent=7)
-            if not step.sql and not step.opaque:
-                page.line(("no SQL", "dim"), indent=7)
+            _add_planned(page, number, step)
     elif lists_pending(report, database):
         page.blank()
         names = ", ".join(str(migration) for migration in database.pending)
         page.paragraph(names, indent=2, label="pending")
+
+
+def _add_planned(page: Page, number: int, step: PlannedStep) -> None:
+    """One migration: its name and what it costs on a line, then its SQL."""
+    name = str(step.migration)
+    way = "   taken back" if step.backwards else ""
+    if not step.sql and not step.opaque:
+        page.line((f"{number:>3}  ", "dim"), (name, "bold"), way, ("   no SQL", "dim"), indent=2)
+        return
+    costs = spell_costs(step) or ("",)
+    page.blank()
+    page.line((f"{number:>3}  ", "dim"), (name, "bold"), way, f"   {costs[0]}", indent=2)
+    for cost in costs[1:]:
+        page.line(cost, indent=7 + len(name) + len(way) + 3)
+    if step.sql:
+        page.code("\n".join(step.sql), indent=7)
+    for description in step.untold:
+        page.paragraph(f"{description} (its effect cannot be shown)", indent=7)
+    page.blank()
 
 
 def lists_pending(report: Report, database: DatabaseReport) -> bool:
@@ -368,11 +398,6 @@ def lists_pending(report: Report, database: DatabaseReport) -> bool:
     return report.goal == "scanned" or not database.clean
 
 
-def _without_rules(sql: str) -> str:
-    """SQL without the empty comments that Django puts around each heading."""
-    return "\n".join(line for line in sql.split("\n") if line.strip() != "--")
-
-
 def _add_applied(page: Page, database: DatabaseReport) -> None:
     if not database.applied:
         return
@@ -380,12 +405,9 @@ def _add_applied(page: Page, database: DatabaseReport) -> None:
     page.line(("Applied", "bold"), indent=2)
     rows = []
     for applied in database.applied:
-        extra = [] if applied.how == "applied" else [applied.how]
-        if applied.attempt > 1:
-            extra.append(f"attempt {applied.attempt}")
-        if applied.lock_wait_seconds:
-            extra.append(f"waited {spell_seconds(applied.lock_wait_seconds)} for locks")
-        rows.append((str(applied.migration), spell_seconds(applied.seconds), ", ".join(extra)))
+        how = "" if applied.how == "applied" else applied.how
+        extra = ", ".join(part for part in (how, spell_patience(applied)) if part)
+        rows.append((str(applied.migration), spell_seconds(applied.seconds), extra))
     page.table(rows, indent=4)
 
 

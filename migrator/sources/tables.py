@@ -13,12 +13,15 @@ those that the server would make up are empty.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
+from django.core.exceptions import FieldDoesNotExist
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.constraints import BaseConstraint, Deferrable, UniqueConstraint
 from django.db.models.expressions import OrderBy
+from django.db.models.functions import Collate
 
 from migrator.backends import backend_for
 from migrator.core.schema import (
@@ -41,7 +44,6 @@ UNSTATED = "…"
 
 _AUTO_SUFFIXES = {"postgresql": "by default", "mysql": "auto_increment", "sqlite": "rowid"}
 _AUTO_TYPES = frozenset({"AutoField", "BigAutoField", "SmallAutoField"})
-_METHODS = frozenset({"btree", "hash", "gin", "gist", "spgist", "brin", "bloom"})
 _PATTERN_OPS = {"varchar": "varchar_pattern_ops", "text": "text_pattern_ops"}
 _LIMIT_BYTES = {"postgresql": 63}
 
@@ -100,8 +102,10 @@ class TableBuilder:
             if field.column is None or parameters["type"] is None:
                 continue
             column = self._column(field, parameters)
+            if self._left_behind(field, column.type):
+                column = replace(column, type="")
             columns.append(column)
-            if parameters["check"] or self._checked_by_server(parameters["type"]):
+            if self._checked(parameters):
                 # `>= 0`, JSON validity, a year: recognised by the column that it stands on.
                 checks.append(Check(name="", expression="", columns=(column.name,)))
             if field.unique and not field.primary_key:
@@ -174,11 +178,34 @@ class TableBuilder:
         return known
 
     def _identity(self, field: Any, db_type: str) -> str:
+        if self.vendor == "sqlite" and field.primary_key and db_type.lower() == "integer":
+            return _AUTO_SUFFIXES[self.vendor]  # another name of the rowid, whatever the field
         if field.get_internal_type() in _AUTO_TYPES and not field.generated:
             return _AUTO_SUFFIXES[self.vendor]
         return "serial" if "serial" in db_type.lower() and self.vendor == "postgresql" else ""
 
+    def _left_behind(self, field: Any, type_: str) -> bool:
+        """Whether a reference may have the type that its target had once.
+
+        On SQLite Django remakes only the tables that it sees refer to a key whose type changes:
+        none through a hidden relation, and none at two removes (`_alter_field` of
+        db/backends/sqlite3/schema.py). Integers are all alike there.
+        """
+        if self.vendor != "sqlite" or not is_foreign_key(field) or "int" in type_.lower():
+            return False
+        return bool(field.remote_field.hidden) or is_foreign_key(field.target_field)
+
     # -- keys and constraints ------------------------------------------------------
+
+    def _checked(self, parameters: dict[str, Any]) -> bool:
+        """Whether the column has a check of its field's own.
+
+        MariaDB makes the check of an unsigned column a part of the column, and forgets it at the
+        next MODIFY, which does not repeat it: whether it is there says nothing.
+        """
+        if self.vendor == "mysql" and "unsigned" in parameters["type"].lower():
+            return False
+        return bool(parameters["check"]) or self._checked_by_server(parameters["type"])
 
     def _checked_by_server(self, db_type: str) -> bool:
         """MariaDB's json is longtext with a check that it adds by itself (since 10.4.3)."""
@@ -219,6 +246,8 @@ class TableBuilder:
     def _constraint(
         self, model: type[models.Model], constraint: BaseConstraint
     ) -> Unique | Index | Check | Exclusion | None:
+        if _makes_itself(constraint):
+            return None
         if isinstance(constraint, UniqueConstraint):
             return self._unique_constraint(model, constraint)
         if isinstance(constraint, models.CheckConstraint):
@@ -304,10 +333,12 @@ class TableBuilder:
         for index in model._meta.indexes:
             if index.expressions and not features.supports_expression_indexes:
                 continue
+            if _makes_itself(index):
+                continue
             names = [name for name, _ in index.fields_orders]
             ordered = features.supports_index_column_ordering
             suffix = str(getattr(index, "suffix", ""))
-            native = self.vendor == "postgresql" and suffix in _METHODS
+            native = self.vendor == "postgresql" and _names_its_method(index)
             yield Index(
                 name=index.name,
                 keys=self._expression_keys(model, index.expressions)
@@ -358,6 +389,8 @@ class TableBuilder:
                 if self.vendor == "postgresql":
                     opclass = expression.extra.get("name") or getattr(expression, "name", "")
                 (expression,) = expression.get_source_expressions()
+            elif self._means_nothing(expression):
+                (expression,) = expression.get_source_expressions()
             else:
                 break
         name = str(getattr(expression, "name", "")) if isinstance(expression, models.F) else ""
@@ -370,11 +403,30 @@ class TableBuilder:
             opclass=opclass,
         )
 
+    def _means_nothing(self, expression: Any) -> bool:
+        """Whether the server strips this from around a column, or keeps it beside the column.
+
+        MySQL takes no index whose expression is but a column.
+        """
+        collated = type(expression) is Collate and self.vendor in {"postgresql", "sqlite"}
+        return collated or type(expression) is models.ExpressionWrapper
+
     # -- names ---------------------------------------------------------------------
 
     def _columns(self, model: type[models.Model], names: Iterable[str]) -> list[str]:
-        fields: list[Any] = [model._meta.get_field(name) for name in names]
-        return [self._cut(field.column) for field in fields]
+        return [self._cut(self._column_of(model, name)) for name in names]
+
+    def _column_of(self, model: type[models.Model], name: str) -> str:
+        """The column of a field; the name itself where an index or a constraint is left behind.
+
+        Django's state does not rename fields within them (ProjectState.rename_field), so until
+        a later operation replaces the index, it names a field that is not there any more.
+        """
+        try:
+            field: Any = model._meta.get_field(name)
+        except FieldDoesNotExist:
+            return name
+        return str(field.column)
 
     def _cut(self, name: str) -> str:
         """PostgreSQL cuts names silently, by bytes (NAMEDATALEN - 1)."""
@@ -382,6 +434,20 @@ class TableBuilder:
         if limit is None or len(name) <= limit // 4:
             return name
         return name.encode()[:limit].decode(errors="ignore")
+
+
+def _makes_itself(item: Any) -> bool:
+    """Whether an index or constraint writes its own SQL, of which state says nothing."""
+    methods = [getattr(type(item), name, None) for name in ("create_sql", "constraint_sql")]
+    return any(m is not None and not m.__module__.startswith("django.") for m in methods)
+
+
+def _names_its_method(index: Any) -> bool:
+    """Whether the suffix of an index is its method: of PostgresIndex, extensions' as well."""
+    return any(
+        (kind.__module__, kind.__name__) == ("django.contrib.postgres.indexes", "PostgresIndex")
+        for kind in type(index).__mro__
+    )
 
 
 def is_foreign_key(field: Any) -> bool:

@@ -10,7 +10,7 @@ next alias, would start from fields that already carry the new name.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Self
 
 from django.db.migrations import Migration
 from django.db.migrations.operations.base import Operation
@@ -18,6 +18,7 @@ from django.db.migrations.state import ModelState, ProjectState
 from django.db.models import NOT_PROVIDED
 
 from migrator.exceptions import MigratorError
+from migrator.sources.renaming import rename_within
 
 ModelKey = tuple[str, str]
 """(app label, lower-case model name), as ProjectState keys its models."""
@@ -60,7 +61,7 @@ class TrackingState(ProjectState):
         return dirty
 
     def add_model(self, model_state: ModelState) -> None:
-        model_state.fields = {name: _own(field) for name, field in model_state.fields.items()}
+        model_state.fields = {name: own_field(field) for name, field in model_state.fields.items()}
         self.dirty.add((model_state.app_label, model_state.name_lower))
         super().add_model(model_state)
 
@@ -71,12 +72,12 @@ class TrackingState(ProjectState):
     def add_field(
         self, app_label: str, model_name: str, name: str, field: Any, preserve_default: bool
     ) -> None:
-        super().add_field(app_label, model_name, name, _own(field), preserve_default)
+        super().add_field(app_label, model_name, name, own_field(field), preserve_default)
 
     def alter_field(
         self, app_label: str, model_name: str, name: str, field: Any, preserve_default: bool
     ) -> None:
-        field = _own(field)
+        field = own_field(field)
         if self._relations is not None:
             super().alter_field(app_label, model_name, name, field, preserve_default)
             return
@@ -104,6 +105,25 @@ class TrackingState(ProjectState):
     def alter_model_managers(self, app_label: str, model_name: str, managers: Any) -> None:
         self.models[app_label, model_name].managers = list(managers)
 
+    def rename_field(self, app_label: str, model_name: str, old_name: str, new_name: str) -> None:
+        super().rename_field(app_label, model_name, old_name, new_name)
+        self._rename_in_options(app_label, model_name, old_name, new_name)
+
+    def _rename_in_options(
+        self, app_label: str, model_name: str, old_name: str, new_name: str
+    ) -> None:
+        """Indexes and constraints follow, as they do in the database.
+
+        Django's own state leaves them behind until an operation that makemigrations writes next
+        to the RenameField puts new ones in their place.
+        """
+        options = self.models[app_label, model_name].options
+        for option in ("indexes", "constraints"):
+            if option in options:
+                options[option] = [
+                    rename_within(item, old_name, new_name) for item in options[option]
+                ]
+
     def reload_model(self, app_label: str, model_name: str, delay: bool = False) -> None:
         self.dirty.add((app_label, model_name))
         super().reload_model(app_label, model_name, delay)
@@ -113,12 +133,14 @@ class TrackingState(ProjectState):
         self.dirty.update(models)
         super().reload_models(list(models), delay)
 
-    def clone(self) -> TrackingState:
+    def clone(self) -> Self:
         copied = {}
         for key, model_state in self.models.items():
             copied[key] = model_state.clone()
-            copied[key].fields = {name: _own(field) for name, field in copied[key].fields.items()}
-        state = TrackingState(models=copied, real_apps=self.real_apps)
+            copied[key].fields = {
+                name: own_field(field) for name, field in copied[key].fields.items()
+            }
+        state = type(self)(models=copied, real_apps=self.real_apps)
         state.dirty = set(self.dirty)
         return state
 
@@ -163,8 +185,12 @@ def mutate(migration: Migration, state: ProjectState) -> None:
         )
 
 
-def _own(field: Any) -> Any:
-    """The field itself, or a clone of one that `rename_field` would write to."""
+def own_field(field: Any) -> Any:
+    """The field itself, or a clone of one that `rename_field` would write to.
+
+    Args:
+        field: Of an operation.
+    """
     to_fields = getattr(field, "to_fields", None)
     shared = bool(getattr(field, "field_names", None)) or any(to_fields or ())
     return field.clone() if shared else field

@@ -109,6 +109,8 @@ def test_a_role_that_may_only_select_checks_as_well_as_any(
     (found,) = json.loads(done.stdout)["databases"]
     assert found["outcome"] == "done"
     assert {"app": "shop", "name": "0008_search"} in found["pending"]
+    shown = [line for step in found["plan"] for line in step["sql"]]
+    assert any(line.startswith("CREATE INDEX") for line in shown) == ("--dry-run" in arguments)
 
     database.execute("DROP TABLE django_session")
     done = check_as_reader(sample_project, database, reader, *arguments)

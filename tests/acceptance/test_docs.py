@@ -54,7 +54,7 @@ OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 # Of the README's example project.
 ALIASES = ("default", "blog_db", "shop_db")
 # Named in prose: what is not there yet, and options of other programs.
-FOREIGN_OPTIONS = {"--deep"}
+FOREIGN_OPTIONS = {"--deep", "--sample"}
 
 
 def page_id(page: Path) -> str:
@@ -149,8 +149,8 @@ def documented_commands() -> Iterator[tuple[str, str]]:
 
 
 def bare(command: str) -> list[str]:
-    """A command's words, without the pipe or ampersand behind it."""
-    words = shlex.split(command.rstrip("& ").split(" | ")[0])
+    """A command's words, without the pipe, redirection or ampersand behind it."""
+    words = shlex.split(re.split(r" \| | >>? ", command.rstrip("& "))[0])
     while "=" in words[0]:
         words.pop(0)
     return words[1:] if words[0] in ("python", "python3") else words
@@ -239,6 +239,9 @@ def existing_options() -> dict[str, set[str]]:
         "`migrator journal`": shared,
         "`migrator schema`": set(),
     }
+    for name, verb in cli.commands.items():
+        if not isinstance(verb, click.Group):
+            existing[f"`migrator {name}`"] = click_options(verb)
     schema = cli.commands["schema"]
     assert isinstance(schema, click.Group)
     for name, verb in schema.commands.items():
@@ -349,7 +352,7 @@ def test_every_setting_is_documented_with_its_default_and_the_reverse() -> None:
         if key == "JOURNAL_URL":
             assert text.endswith(f"/{conf.JOURNAL_FILE}")
         else:
-            assert text == json.dumps(defaults[key]).replace("false", "False")
+            assert text == json.dumps(defaults[key], default=str).replace("false", "False")
 
 
 def test_every_option_of_the_api_is_documented_with_its_default() -> None:
@@ -398,6 +401,8 @@ class Post(models.Model):
 """
 
 BLOG_MODELS_2 = BLOG_MODELS + "    minutes = models.PositiveIntegerField(default=0)\n"
+
+BLOG_MODELS_3 = "".join(line for line in BLOG_MODELS_2.splitlines(True) if "summary" not in line)
 
 SHOP_MODELS = """\
 from django.db import models
@@ -498,6 +503,15 @@ class Migration(migrations.Migration):
     ]
 """
 
+REMOVE_SUMMARY = """\
+from django.db import migrations
+
+
+class Migration(migrations.Migration):
+    dependencies = [("blog", "0003_minutes")]
+    operations = [migrations.RemoveField("post", "summary")]
+"""
+
 APPS: Mapping[str, Mapping[str, Any]] = {
     "blog": {
         "models": BLOG_MODELS,
@@ -530,6 +544,11 @@ APPS: Mapping[str, Mapping[str, Any]] = {
 KILLED_IN = "blog.0003_minutes"
 
 
+RUN = re.compile(r"\b1m[0-9a-hjkmnp-tv-z]{11}\b")
+"""The id of a run, of these years."""
+
+CONSENT = re.compile(r"(consent:?\s+)\S+(, by )")
+
 # A build's own variables would end up in the journal, and so in what is shown.
 NO_BUILD = dict.fromkeys([*CI_URLS, "GITHUB_RUN_ID"], "")
 
@@ -547,6 +566,17 @@ class Walk:
             routing={"blog": "blog_db", "shop": "shop_db"},
         )
         self.background: subprocess.Popen[str] | None = None
+        self.releases = [self._release_2, self._release_3]
+
+    def spelled(self, text: str) -> str:
+        """A command with the newest run of its kind in place of the id of one."""
+        return RUN.sub(lambda _: self._newest(), text)
+
+    def _newest(self) -> str:
+        """The newest run that has migrated something."""
+        shown = self.project.migrator("journal", "list", "--format", "json")
+        runs = json.loads(shown.stdout)["runs"]
+        return str(next(run["id"] for run in runs if run["kind"] in ("migrate", "repair")))
 
     def take(self, line: Line) -> tuple[int, str]:
         """Do what a line says.
@@ -560,7 +590,7 @@ class Walk:
                 self.databases[alias].execute(sql)
                 return 0, ""
             case ["git", "pull"]:
-                self._release_2()
+                self.releases.pop(0)()
                 return 0, ""
             case [*_, "&"]:
                 self._start(words[:-1])
@@ -569,14 +599,16 @@ class Walk:
                 self._kill()
                 return 0, ""
             case _:
-                return self._run(line.text)
+                return self._run(self.spelled(line.text))
 
     def _run(self, text: str) -> tuple[int, str]:
         command, _, pipe = text.partition(" | ")
         words = bare(command)
         run = self.project.manage if words[0] == "manage.py" else self.project.migrator
         done = run(*words[1:], env=NO_BUILD)
-        output = done.stdout + done.stderr
+        output = done.stderr + done.stdout  # progress of the verbs, then what comes of it
+        output = CONSENT.sub(r"\1deploy\2", output)
+        output = output.replace(str(self.project.root) + os.sep, "")
         match shlex.split(pipe):
             case ["tail", "-n", count]:
                 output = "".join(output.splitlines(keepends=True)[-int(count) :])
@@ -586,13 +618,17 @@ class Walk:
                 pass
             case other:
                 raise AssertionError(f"a pipe to {other}")
-        return done.returncode, output
+        return (0 if pipe else done.returncode), output
 
     def _release_2(self) -> None:
         self.project.write("blog/models.py", BLOG_MODELS_2)
         self.project.write("shop/models.py", SHOP_MODELS_2)
         self.project.write("blog/migrations/0003_minutes.py", MINUTES)
         self.project.write("shop/migrations/0003_review.py", REVIEW)
+
+    def _release_3(self) -> None:
+        self.project.write("blog/models.py", BLOG_MODELS_3)
+        self.project.write("blog/migrations/0004_remove_post_summary.py", REMOVE_SUMMARY)
 
     def _start(self, words: list[str]) -> None:
         self.project.write("hold", "")
@@ -639,10 +675,12 @@ MASKS = [
     (re.compile(r"\b[0-9a-hjkmnp-tv-z]{13}\b"), "RUN"),
     (re.compile(r"\d{4}-\d\d-\d\d"), "DATE"),
     (re.compile(r"\d\d:\d\d:\d\d(\.\d+)?"), "TIME"),
+    (re.compile(r"\b\d\d:\d\d UTC"), "TIME UTC"),
     (re.compile(r"\b(\d+ min )?\d+(\.\d+)? s\b"), "SECONDS"),
     (re.compile(r"(PostgreSQL|Python|Django|psycopg|[a-z-]+-journal|PyMySQL) [\d.]+"), r"\1 N"),
     (re.compile(r"\S+@\S+, pid \d+"), "ACTOR"),
     (re.compile(r"\bxid \d+"), "XID"),
+    (re.compile(r"\b\d+(\.\d+)? [kMG]?B\b|\bbytes \d+"), "SIZE"),
     (re.compile(r"[ \t]+"), " "),
 ]
 
@@ -753,10 +791,11 @@ def write_readme() -> int:
                 return match[0]
             pieces: list[str] = []
             for line in console_lines(match[2]):
+                shown = walk.spelled(line.text)
                 code, output = walk.take(line)
                 output = output.replace(str(walk.project.root) + os.sep, "")
                 output = _ACTOR.sub(r"deploy@web-1, pid \1", output)
-                pieces += [f"$ {line.text}", *(t.rstrip() for t in output.rstrip().splitlines())]
+                pieces += [f"$ {shown}", *(t.rstrip() for t in output.rstrip().splitlines())]
                 if line.asked:
                     pieces += ["$ echo $?", str(code)]
                 if code != line.exits:

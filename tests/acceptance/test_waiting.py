@@ -103,6 +103,7 @@ def project_with(
             "clock": {"models": models, "migrations": {"0001_initial": INITIAL, "0002": migration}}
         },
         installed=(),
+        settings_extra='MIGRATOR["LOCK_TIMEOUT"] = 0\n',  # held up for longer than is the default
     )
 
 

@@ -11,6 +11,8 @@ import argparse
 import os
 import resource
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -87,6 +89,36 @@ with open_journal(settings.MIGRATOR["JOURNAL_URL"]) as journal:
         )
     print("SECONDS", time.perf_counter() - began)
 """
+
+JOURNAL_SHARE = """
+import time
+from django.conf import settings
+import journal
+from journal.store import SqlJournal
+from migrator import Migrator, MigratorOptions
+spent, depth, calls = 0.0, 0, 0
+def timed(method):
+    def call(*args, **kwargs):
+        global spent, depth, calls
+        began, depth = time.perf_counter(), depth + 1
+        try:
+            return method(*args, **kwargs)
+        finally:
+            depth -= 1
+            if not depth:
+                spent, calls = spent + time.perf_counter() - began, calls + 1
+    return call
+for name, method in list(vars(SqlJournal).items()):
+    if callable(method) and (name == "__init__" or not name.startswith("_")):
+        setattr(SqlJournal, name, timed(method))
+began = time.perf_counter()
+report = Migrator(options=MigratorOptions(interactive=False, verbosity=0)).migrate_all()
+assert report.all_clean, report
+print("SECONDS", time.perf_counter() - began)
+print("JOURNAL", spent)
+print("CALLS", calls)
+"""
+"""A run from zero, and what of it is spent in the journal: opened, written, read, closed."""
 
 
 @dataclass(frozen=True)
@@ -169,6 +201,27 @@ def compare(
     return Comparison(name, costs[STOCK], costs[OURS])
 
 
+def measure_journal(project: Project, create: Callable[[], Database], stock: float) -> str:
+    """The journal's share of a run from zero, durable commits included, as a sentence.
+
+    Args:
+        project: The project.
+        create: Makes an empty database.
+        stock: Seconds of Django's `migrate` from zero, start-up included.
+    """
+    database = create()
+    try:
+        env = {"BENCH_NAME": database.name}
+        shown = project.manage("shell", "-c", JOURNAL_SHARE, check=True, env=env, timeout=1200)
+    finally:
+        database.drop()
+    seconds, calls = said(shown.stdout, "JOURNAL"), said(shown.stdout, "CALLS")
+    return (
+        f"The journal in a run from zero: {seconds:.2f} s in {calls:.0f} calls,"
+        f" {seconds / stock:.1%} of `migrate`"
+    )
+
+
 def said(output: str, word: str) -> float:
     """The number that a script printed after a word."""
     line = next(line for line in output.splitlines() if line.startswith(word))
@@ -234,6 +287,13 @@ def catalog_line(shown: str, models: int) -> str:
     )
 
 
+def judge_lint() -> list[str]:
+    """The four figures on each vendor; a process of its own, since Django is set up otherwise."""
+    command = [sys.executable, "-m", "tests.corpus"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=False)
+    return shown.stdout.splitlines() or shown.stderr.splitlines()[-1:]
+
+
 def main() -> None:
     """Measure, and print."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
@@ -253,6 +313,7 @@ def main() -> None:
         table.add_column(head, justify="right")
     with tempfile.TemporaryDirectory(prefix="migrator-bench-") as name, postgres() as server:
         directory = Path(name)
+        shares: list[str] = []
         vendors: dict[str, Callable[[], Database]] = {
             "PostgreSQL": lambda: server.create_database("bench"),
             "SQLite": lambda: SQLiteServer(directory).create_database("bench"),
@@ -263,12 +324,16 @@ def main() -> None:
             )
             for title, again in (("from zero", False), ("nothing to do", True)):
                 rounds = options.rounds * (2 if again else 1)
-                table.add_row(
-                    *compare(
-                        f"{vendor}, {title}", project, create, rounds=rounds, again=again
-                    ).row()
+                compared = compare(
+                    f"{vendor}, {title}", project, create, rounds=rounds, again=again
                 )
+                table.add_row(*compared.row())
+                if not again:
+                    stock = statistics.median(cost.wall for cost in compared.stock)
+                    shares.append(f"{vendor}. {measure_journal(project, create, stock)}")
         console.print(table)
+        for line in shares:
+            console.print(line)
         for tables in options.tables:
             for line in measure_catalog(directory, server, tables):
                 console.print(line)
@@ -276,6 +341,9 @@ def main() -> None:
         shown = project.manage("shell", "-c", commits, check=True)
         milliseconds = said(shown.stdout, "SECONDS") / options.commits * 1000
         console.print(f"A journal commit (SQLite, durable): {milliseconds:.2f} ms")
+        console.print("The lint, judged by migrations that were labelled by measuring them:")
+        for line in judge_lint():
+            console.print(f"  {line}")
 
 
 if __name__ == "__main__":

@@ -12,24 +12,30 @@ import subprocess
 import sys
 
 from tests import servers
-from tests.healthy.walk import VENDORS, walk
+from tests.healthy.walk import VENDORS, walk, walk_along, walk_there_and_back
+
+WALKS = {"--rollback": walk_there_and_back, "--halfway": walk_along}
 
 
 def main(arguments: list[str]) -> int:
     """Walk the vendors named, or all of them.
 
     Args:
-        arguments: Names of vendors; one alone is walked in this process.
+        arguments: Names of vendors; one alone is walked in this process. With --rollback, each
+            migration goes there and back instead; with --halfway, each database is looked at in
+            many places of its history.
 
     Returns:
         0 when every one is healthy.
     """
+    kind = [each for each in arguments if each in WALKS][:1]
+    arguments = [each for each in arguments if each not in WALKS]
     unknown = set(arguments) - set(VENDORS)
     if unknown:
         print(f"Unknown vendor {', '.join(sorted(unknown))}: take {', '.join(VENDORS)}.")
         return 2
     if len(arguments) == 1:
-        return walk(arguments[0])
+        return (WALKS[kind[0]] if kind else walk)(arguments[0])
     failed: list[str] = []
     walks: dict[str, subprocess.Popen[bytes]] = {}
     for vendor in arguments or VENDORS:
@@ -39,7 +45,7 @@ def main(arguments: list[str]) -> int:
             print(f"== {vendor}: left out, {servers.MYSQL_URL} is not set")
             continue
         # Settings are read once in a process, and each vendor has its own.
-        walks[vendor] = subprocess.Popen([sys.executable, "-m", "tests.healthy", vendor])
+        walks[vendor] = subprocess.Popen([sys.executable, "-m", "tests.healthy", vendor, *kind])
     failed += [vendor for vendor, process in walks.items() if process.wait()]
     print(f"healthy: {'all clean' if not failed else 'not clean on ' + ', '.join(failed)}")
     return 1 if failed else 0

@@ -85,6 +85,66 @@ def walk(vendor: str) -> int:
     return 1 if on_the_way.failures else 0
 
 
+def walk_there_and_back(vendor: str) -> int:
+    """Take each migration of the project forwards, backwards and forwards again.
+
+    Args:
+        vendor: Django's vendor name.
+
+    Returns:
+        0 when every one that can be taken back leads to the schema from before.
+    """
+    from tests.healthy.back import tally, walk_back
+
+    with ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="healthy-")))
+        server = stack.enter_context(_server(vendor, directory))
+        databases = {alias: server.create_database(f"healthy_{alias}") for alias in ALIASES}
+        for database in databases.values():
+            stack.callback(database.drop)
+        _load_project(databases)
+        stack.callback(_close_connections)
+        found = []
+        for alias in ALIASES:
+            with redirect_stdout(sys.stderr):
+                of_alias = list(walk_back(alias))
+            print(f"{vendor:10} {alias}: {tally(of_alias)}", flush=True)
+            found += of_alias
+    return int(any(each.verdict == "other" for each in found))
+
+
+def walk_along(vendor: str) -> int:
+    """Look at each database in many places of its history, with the rest pending.
+
+    Args:
+        vendor: Django's vendor name.
+
+    Returns:
+        0 when nothing blocks anywhere.
+    """
+    from tests.healthy.halfway import walk_halfway
+
+    with ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="healthy-")))
+        server = stack.enter_context(_server(vendor, directory))
+        databases = {alias: server.create_database(f"healthy_{alias}") for alias in ALIASES}
+        for database in databases.values():
+            stack.callback(database.drop)
+        on_the_way = Walk(vendor, directory, databases)
+        _load_project(databases)
+        stack.callback(_close_connections)
+        for alias in ALIASES:
+            looked, found = 0, list[str]()
+            with redirect_stdout(sys.stderr):
+                for place, incidents in walk_halfway(alias):
+                    looked += 1
+                    found += [f"{alias} after {place}: {incident}" for incident in incidents]
+            on_the_way.say(f"{alias}: looked at in {looked} places")
+            for incident in found:
+                on_the_way.fail(incident)
+    return int(bool(on_the_way.failures))
+
+
 @contextmanager
 def _server(vendor: str, directory: Path) -> Iterator[Any]:
     if vendor == "sqlite":

@@ -84,5 +84,7 @@ def test_sample_project_forwards_and_backwards(
     assert picture(ours) == picture(stock)
     for app in ("shop", "library"):
         run(of_stock, "migrate", app, "zero", "--verbosity=0")
+        # A rollback is a run of its own.
+        (of_ours.root / "journal-default.jsonl").unlink()
         run(of_ours, "executor", "default", app, "zero")
         assert picture(ours) == picture(stock)

@@ -313,6 +313,52 @@ def test_operations_that_are_done_are_not_run_again(bench: Bench) -> None:
     assert bench.database.query("SELECT age FROM pets_pet") == [(1,)]
 
 
+@pytest.mark.parametrize("vendor", ["sqlite"])
+def test_another_change_of_the_schema_does_not_stand_for_ours(bench: Bench) -> None:
+    """VACUUM, or an index made by hand, counts SQLite's schema version up as well."""
+    name = migrations.AddField("Pet", "name", models.CharField(max_length=9, null=True))
+    several = (make("0001", [PETS, migrations.RunPython(arrive)]), make("0002", [name]))
+    boundary = boundary_of(bench, "after journal operation pets.0002:0 intent", *several)
+    assert bench.crash(boundary, *several)
+    bench.database.execute("CREATE INDEX by_hand ON pets_pet (age)")
+    bench.ours(*several)
+    assert bench.database.query("SELECT name FROM pets_pet") == [(None,)]
+
+
+@every_vendor
+def test_an_operation_put_before_what_was_done_is_not_passed_over(bench: Bench) -> None:
+    """The file was edited between a failure and the resume, and the edit was accepted."""
+    grows = migrations.RunPython(grow)
+    fails = migrations.RunSQL("SELECT nonsense FROM nowhere")
+    name = migrations.AddField("Pet", "name", models.CharField(max_length=9, null=True))
+    notes = migrations.AddField("Pet", "notes", models.CharField(max_length=9, null=True))
+    first = make("0001", [PETS, migrations.RunPython(arrive)])
+    with pytest.raises(MigrationFailed, match="at operation 2"):
+        bench.ours(first, make("0002", [name, grows, fails]))
+    with pytest.raises(DecisionNeeded, match=r"Operation 0 of pets\.0002 \(Add field notes"):
+        bench.ours(first, make("0002", [notes, name, grows]), assume_applied=["pets.0002"])
+    bench.ours(first, make("0002", [name, grows, notes]))
+    assert bench.database.query("SELECT age, notes FROM pets_pet") == [(2, None)]
+
+
+@on_mysql
+def test_more_or_fewer_operations_than_were_begun_need_a_decision(bench: Bench) -> None:
+    """What was put off to the end is journaled under the number that comes after the last."""
+    owner = migrations.CreateModel("Owner", [("id", key())])
+    toy = migrations.CreateModel(
+        "Toy", [("id", key()), ("owner", models.ForeignKey("pets.Owner", models.CASCADE))]
+    )
+    notes = migrations.AddField("Toy", "notes", models.CharField(max_length=9, null=True))
+    several = (make("0001", [owner, toy]),)
+    boundary = boundary_of(bench, "after journal operation pets.0001:2 intent", *several)
+    assert bench.crash(boundary, *several)
+    with pytest.raises(DecisionNeeded, match=r"Operation 2 of pets\.0001 \(Add field notes"):
+        bench.ours(make("0001", [owner, toy, notes]))
+    with pytest.raises(DecisionNeeded, match="fewer operations"):
+        bench.ours(make("0001", [owner]))
+    bench.ours(*several)
+
+
 @every_vendor
 def test_an_operation_whose_effect_is_gone_again_has_diverged(bench: Bench) -> None:
     several = (make("0001", [PETS, migrations.RunPython(arrive)]),)

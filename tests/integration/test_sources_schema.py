@@ -9,16 +9,27 @@ from typing import Any
 import pytest
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import ArrayField, DateTimeRangeField, RangeOperators
-from django.contrib.postgres.indexes import BrinIndex, GinIndex, HashIndex
+from django.contrib.postgres.indexes import (
+    BrinIndex,
+    GinIndex,
+    HashIndex,
+    PostgresIndex,
+)
 from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations, models
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models.functions import Lower, Now, Upper
+from django.db.models.functions import Collate, Lower, Now, Upper
 
 from migrator.backends import backend_for
 from migrator.core.diff import Change, diff
 from migrator.core.schema import Column, Schema
-from migrator.sources import Ownership, Walk, full_plan
+from migrator.sources import (
+    Ownership,
+    Walk,
+    find_differing,
+    full_plan,
+    stated_expressions,
+)
 from tests.history import History
 from tests.servers import Database
 
@@ -358,6 +369,211 @@ def evolution() -> History:
 
 def test_state_and_schema_agree_all_through_a_life(connection: BaseDatabaseWrapper) -> None:
     assert_agrees(evolution(), connection)
+
+
+def indexes_of_expressions(connection: BaseDatabaseWrapper) -> list[Any]:
+    collation = "C" if connection.vendor == "postgresql" else "NOCASE"
+    return [
+        models.Index(Lower("word"), models.F("number").desc(), name="mixed_ix"),
+        models.Index(models.F("number").asc(nulls_first=True), name="ordered_ix")
+        if connection.vendor == "postgresql"
+        else models.Index(models.F("number").asc(), name="ordered_ix"),
+        models.Index(Collate("word", collation), name="collated_ix"),
+        models.Index(Collate(Lower("word"), collation).desc(), name="collated_lower_ix"),
+        models.Index(
+            models.ExpressionWrapper(models.F("number"), models.IntegerField()),
+            name="wrapped_ix",
+        ),
+    ]
+
+
+@pytest.mark.parametrize("database", ["postgresql", "sqlite"], indirect=True)
+def test_indexes_on_columns_that_are_spelled_as_expressions(
+    connection: BaseDatabaseWrapper,
+) -> None:
+    """The server strips what means nothing, and sees a plain column."""
+    fields: list[tuple[str, Any]] = [
+        ("id", pk()),
+        ("word", models.CharField(max_length=20)),
+        ("number", models.IntegerField()),
+    ]
+    options = {"indexes": indexes_of_expressions(connection)}
+    history = History().add("shop", "0001", [migrations.CreateModel("Thing", fields, options)])
+    assert_agrees(history, connection)
+
+
+class IvfFlatLike(PostgresIndex):
+    """An index of an extension's own method, as those of vectors are."""
+
+    suffix = "hash"
+
+
+class OfItsOwn(models.Index):
+    """An index that writes its own SQL."""
+
+    def create_sql(self, model: Any, schema_editor: Any, using: str = "", **kwargs: Any) -> Any:
+        return super().create_sql(model, schema_editor, " USING hash", **kwargs)
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_operator_classes_and_methods_that_are_spelled_out(
+    connection: BaseDatabaseWrapper,
+) -> None:
+    """The server does not show the default operator class of a type."""
+    fields: list[tuple[str, Any]] = [
+        ("id", pk()),
+        ("word", models.CharField(max_length=20)),
+        ("number", models.IntegerField()),
+        ("data", models.JSONField()),
+        ("tags", ArrayField(models.IntegerField())),
+    ]
+    indexes = [
+        models.Index(fields=["word"], opclasses=["text_ops"], name="text_ix"),
+        models.Index(fields=["word"], opclasses=["pg_catalog.text_pattern_ops"], name="like_ix"),
+        GinIndex(fields=["data"], opclasses=["jsonb_ops"], name="data_ix"),
+        GinIndex(fields=["data"], opclasses=["jsonb_path_ops"], name="path_ix"),
+        GinIndex(fields=["tags"], opclasses=["array_ops"], name="tags_ix"),
+        BrinIndex(fields=["number"], opclasses=["int4_minmax_ops"], name="brin_ix"),
+        HashIndex(fields=["number"], opclasses=["int4_ops"], name="hash_ix"),
+        IvfFlatLike(fields=["id"], name="own_method_ix"),
+    ]
+    options = {"indexes": indexes}
+    history = History().add("shop", "0001", [migrations.CreateModel("Thing", fields, options)])
+    assert_agrees(history, connection)
+    with connection.cursor() as cursor:
+        cursor.execute("DROP INDEX path_ix")
+    (change,) = differences(history.schema(connection), connection)
+    assert change.ref.name == "path_ix"
+
+
+class Nowhere(models.CheckConstraint):
+    """A constraint that is checked elsewhere."""
+
+    def constraint_sql(self, model: Any, schema_editor: Any) -> Any:
+        return None
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_nothing_is_said_about_what_writes_its_own_sql(
+    connection: BaseDatabaseWrapper,
+) -> None:
+    fields: list[tuple[str, Any]] = [("id", pk()), ("number", models.IntegerField())]
+    options = {
+        "indexes": [OfItsOwn(fields=["number"], name="own_ix")],
+        "constraints": [Nowhere(condition=models.Q(number=1), name="own_ck")],
+    }
+    history = History().add("shop", "0001", [migrations.CreateModel("Thing", fields, options)])
+    history.migrate(connection)
+    (change,) = differences(history.schema(connection), connection)
+    assert (change.kind, change.ref.name) == ("extra", "own_ix")
+
+
+@pytest.mark.parametrize("database", ["postgresql", "sqlite"], indirect=True)
+def test_expressions_follow_a_field_that_is_renamed(connection: BaseDatabaseWrapper) -> None:
+    """The database renames the column in its indexes, Django's state leaves them behind."""
+    fields: list[tuple[str, Any]] = [
+        ("id", pk()),
+        ("word", models.CharField(max_length=20)),
+        ("number", models.IntegerField()),
+    ]
+    options: dict[str, Any] = {
+        "indexes": [
+            *indexes_of_expressions(connection),
+            models.Index(fields=["word"], condition=models.Q(number__gt=3), name="partial_ix"),
+        ],
+        "constraints": [
+            models.UniqueConstraint(Lower("word"), models.F("number").desc(), name="mixed_uq"),
+            models.CheckConstraint(
+                condition=models.Q(number__gt=3) | models.Q(number=models.F("id") + 1),
+                name="number_ck",
+            ),
+        ],
+    }
+    history = (
+        History()
+        .add("shop", "0001", [migrations.CreateModel("Thing", fields, options)])
+        .add("shop", "0002", [migrations.RenameField("Thing", "number", "count")])
+        .add("shop", "0003", [migrations.RenameField("Thing", "word", "name")])
+    )
+    assert_agrees(history, connection)
+    walk, _ = history.walk(connection)
+    stated = list(stated_expressions(walk.tables.owned_classes(), connection))
+    assert [item.name for item in stated] == ["number_ck", "partial_ix"]
+    live = backend_for(connection.vendor).inspect(connection)
+    assert list(find_differing(stated, live)) == []
+
+
+def test_references_that_django_leaves_at_their_old_type(connection: BaseDatabaseWrapper) -> None:
+    """SQLite: the type of a key changes, and not every table that refers to it is remade."""
+    history = (
+        History()
+        .add(
+            "shop",
+            "0001",
+            [
+                migrations.CreateModel(
+                    "Code",
+                    [
+                        ("code", models.CharField(max_length=8, primary_key=True)),
+                        ("other", models.CharField(max_length=8, unique=True)),
+                    ],
+                ),
+                migrations.CreateModel(
+                    "Sub",
+                    [
+                        (
+                            "code_ptr",
+                            models.OneToOneField(
+                                "shop.Code", models.CASCADE, parent_link=True, primary_key=True
+                            ),
+                        )
+                    ],
+                    bases=("shop.code",),
+                ),
+                migrations.CreateModel(
+                    "Ref",
+                    [
+                        ("id", pk()),
+                        ("seen", models.ForeignKey("shop.Code", models.CASCADE)),
+                        (
+                            "hidden",
+                            models.ForeignKey("shop.Code", models.CASCADE, related_name="+"),
+                        ),
+                        ("deep", models.ForeignKey("shop.Sub", models.CASCADE)),
+                        ("hidden_many", models.ManyToManyField("shop.Code", related_name="+")),
+                        ("deep_many", models.ManyToManyField("shop.Sub", related_name="subs")),
+                    ],
+                ),
+                migrations.CreateModel(
+                    "ByOther",
+                    [
+                        ("id", pk()),
+                        (
+                            "other",
+                            models.ForeignKey(
+                                "shop.Code", models.CASCADE, to_field="other", related_name="+"
+                            ),
+                        ),
+                    ],
+                ),
+            ],
+        )
+        .add(
+            "shop",
+            "0002",
+            [
+                migrations.AlterField(
+                    "Code", "code", models.CharField(max_length=12, primary_key=True)
+                )
+            ],
+        )
+        .add(
+            "shop",
+            "0003",
+            [migrations.AlterField("Code", "other", models.CharField(max_length=9, unique=True))],
+        )
+    )
+    assert_agrees(history, connection)
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)

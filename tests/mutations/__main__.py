@@ -1,8 +1,8 @@
 """The mutation suite: harm a healthy database in every way, and see what is found and mended.
 
-`python -m tests.mutations` goes through every vendor; `python -m tests.mutations sqlite` through
-one, in this process; `--sample N` takes every N-th mutation, `--only WORDS` those whose name
-has the words, `--state` leaves the repairs out.
+`python -m tests.mutations` goes through every vendor, two at a time; `python -m tests.mutations
+sqlite` through one, in this process; `--sample N` takes every N-th mutation, `--only WORDS` those
+whose name has the words, `--state` leaves the repairs out.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from tests import servers
 
+# The slowest first, so that nobody is waited for alone in the end.
 VENDORS = ("postgresql", "mysql", "sqlite")
 
 
@@ -34,21 +36,29 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--sample", type=int, default=1, metavar="N")
     parser.add_argument("--only", default="")
     parser.add_argument("--state", action="store_true")
+    parser.add_argument("--jobs", type=int, default=2, metavar="N", help="vendors at a time")
     options = parser.parse_args(arguments)
     if len(options.vendors) == 1:
         return go_through(options.vendors[0], options)
-    failed = []
-    for vendor in options.vendors or VENDORS:
-        if vendor == "mysql" and not os.environ.get(servers.MYSQL_URL):
-            if servers.servers_required():
-                failed.append(vendor)
-            print(f"{vendor}: left out, {servers.MYSQL_URL} is not set")
-            continue
-        # Settings are read once in a process, and each vendor has its own.
-        done = subprocess.run([sys.executable, "-m", "tests.mutations", vendor, *arguments])
-        if done.returncode:
-            failed.append(vendor)
-    return 1 if failed else 0
+    with ThreadPoolExecutor(options.jobs) as pool:
+        codes = pool.map(lambda vendor: _apart(vendor, arguments), options.vendors or VENDORS)
+    return int(any(codes))
+
+
+def _apart(vendor: str, arguments: list[str]) -> int:
+    """One vendor in a process of its own: settings are read once, and each has others."""
+    if vendor == "mysql" and not os.environ.get(servers.MYSQL_URL):
+        print(f"{vendor}: left out, {servers.MYSQL_URL} is not set")
+        return int(servers.servers_required())
+    options = [word for word in arguments if word not in VENDORS]
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.mutations", vendor, *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    print(done.stdout, end="", flush=True)
+    return done.returncode
 
 
 def go_through(vendor: str, options: argparse.Namespace) -> int:

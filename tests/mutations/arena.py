@@ -167,8 +167,8 @@ class Arena:
                 if now.get(name) != source:
                     cursor.execute(source.replace("%", "%%"), [])
                     self._refill(cursor, name)
-                elif name in self.rows and self._count(name) != len(self.rows[name]):
-                    cursor.execute(f"DELETE FROM `{name}`")  # it was made again, empty
+                elif name in self.rows and self._rows_of(name) != self.rows[name]:
+                    cursor.execute(f"DELETE FROM `{name}`")  # made again empty, or with other rows
                     self._refill(cursor, name)
                 elif name == HISTORY and self.recorded() != self.history:
                     cursor.execute(f"DELETE FROM {HISTORY}")
@@ -178,8 +178,9 @@ class Arena:
                     )
             cursor.execute("SET FOREIGN_KEY_CHECKS = 1")
 
-    def _count(self, name: str) -> int:
-        return int(self.query(f"SELECT count(*) FROM `{name}`")[0][0])
+    def _rows_of(self, name: str) -> list[tuple[Any, ...]]:
+        names = ", ".join(f"`{column.name}`" for column in self.live.tables[name].columns)
+        return sorted(self.query(f"SELECT {names} FROM `{name}`"), key=repr)
 
     def _refill(self, cursor: Any, name: str) -> None:
         table = self.live.tables[name]

@@ -134,6 +134,13 @@ class Dialect(ABC):
     @abstractmethod
     def weaken_check(self, table: Table, check: Check) -> list[str] | None: ...
 
+    def change_check(self, table: Table, check: Check, expression: str) -> list[str] | None:
+        """The same check with another expression; rows that violate it are not there."""
+        return [
+            *(self.drop_constraint(table, "check", check.name) or ()),
+            self._add_constraint(table, check.name, f"CHECK ({expression})"),
+        ]
+
     def weaken_condition(self, table: Table, index: Index) -> list[str] | None:
         """The same partial index with another condition."""
         columns = ", ".join(self.quote(key.column) for key in index.keys if key.column)
@@ -150,7 +157,10 @@ class PostgreSQL(Dialect):
 
     def widen(self, table: Table, column: Column) -> list[str] | None:
         # A type without COLLATE takes the collation away, which is a harm of its own.
-        return None if column.collation else super().widen(table, column)
+        wider = _wider(column.type)
+        if column.collation or column.generated is not None or not wider:
+            return None
+        return self._alter(table, column, f"TYPE {wider}")
 
     def drop_table(self, table: Table) -> list[str]:
         return [f"DROP TABLE {self.table(table.key)} CASCADE"]
@@ -197,13 +207,15 @@ class PostgreSQL(Dialect):
         return [f"ALTER TABLE {self.table(table.key)} DROP CONSTRAINT {self.quote(name)}{tail}"]
 
     def change_foreign_key(self, table: Table, key: ForeignKey) -> list[str]:
+        return self.reference_otherwise(
+            table, key, " ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED"
+        )
+
+    def reference_otherwise(self, table: Table, key: ForeignKey, tail: str) -> list[str]:
+        """The same foreign key with other actions and another moment of checking."""
         return [
             *self.drop_constraint(table, "foreign key", key.name),
-            self._add_constraint(
-                table,
-                key.name,
-                self._references(key) + " ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED",
-            ),
+            self._add_constraint(table, key.name, self._references(key) + tail),
         ]
 
     def not_valid(self, table: Table, key: ForeignKey) -> list[str]:
@@ -243,19 +255,25 @@ class MySQL(Dialect):
         steps.append(f"DROP COLUMN {self.quote(column.name)}")
         return [f"ALTER TABLE {self.table(table.key)} {', '.join(steps)}"]
 
-    def retype(self, table: Table, column: Column, type_: str) -> list[str] | None:
+    def retype(
+        self, table: Table, column: Column, type_: str, *, keep: bool = False
+    ) -> list[str] | None:
+        """`keep`: the check that is part of the column, which would go with the old definition."""
         if column.generated is not None:
             return None
         definition = self._definition(table, column.name)
         quoted = re.escape(self.quote(column.name))
         bare = re.sub(rf"^({quoted}) \S+( unsigned)?(.*)$", rf"\1 {type_}\3", definition)
-        bare = re.sub(r" DEFAULT \S+| CHECK \(.*\)", "", bare)
+        bare = re.sub(r" DEFAULT \S+" if keep else r" DEFAULT \S+| CHECK \(.*\)", "", bare)
         if column.type.startswith(("longtext", "varchar")) and not type_.startswith("varchar"):
             bare = re.sub(r" CHARACTER SET \S+| COLLATE \S+", "", bare)
         return self._modify(table, bare)
 
     def widen(self, table: Table, column: Column) -> list[str] | None:
-        return None if column.default is not None else super().widen(table, column)
+        wider = _wider(column.type)
+        if column.default is not None or not wider:
+            return None
+        return self.retype(table, column, wider, keep=True)
 
     def toggle_null(self, table: Table, column: Column) -> list[str] | None:
         if column.identity or column.generated is not None:
@@ -398,6 +416,9 @@ class SQLite(Dialect):
     def change_foreign_key(self, table: Table, key: ForeignKey) -> list[str] | None:
         old = self._column(table, key.columns[0])
         return self._edit(table, old, old.replace(" DEFERRABLE", " ON DELETE CASCADE DEFERRABLE"))
+
+    def change_check(self, table: Table, check: Check, expression: str) -> list[str] | None:
+        return self._edit(table, check.expression, expression)
 
     def weaken_check(self, table: Table, check: Check) -> list[str] | None:
         if not check.columns or not check.name:

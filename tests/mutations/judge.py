@@ -18,6 +18,7 @@ from migrator.mending import plan_mending, propose_sql
 from migrator.scanner import ScanResult
 from tests.mutations.arena import Arena, NotPossible, news
 from tests.mutations.mutations import HISTORY, Mutation, generate
+from tests.mutations.weakening import weaken
 
 OUTCOMES = ("done", "detected", "blocked", "unconfirmed", "missed", "mended", "refused", "asked")
 
@@ -45,15 +46,20 @@ class Judge:
 
     def mutations(self) -> list[Mutation]:
         """All that this database can suffer."""
-        return list(
+        managed = self.arena.scan.facts.expected.tables
+        found = list(
             generate(
                 self.arena.live,
-                set(self.arena.scan.facts.expected.tables),
+                set(managed),
                 {key: len(rows) for key, rows in self.arena.rows.items()},
                 self.arena.history,
                 self.arena.dialect,
             )
         )
+        for key, table in self.arena.live.tables.items():
+            if key in managed:
+                found += weaken(table, self.arena.dialect)
+        return found
 
     def judge(self, mutations: Iterable[Mutation], *, mend: bool = True) -> Verdicts:
         """Go through them."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from migrator.core.schema import Column, Schema, Table
-from tests.mutations.dialects import Dialect, PostgreSQL
+from migrator.core.comparison import says_nothing
+from migrator.core.schema import Check, Column, Schema, Table
+from tests.mutations.dialects import Dialect, MySQL, PostgreSQL
 
 HISTORY = "django_migrations"
 
@@ -192,6 +193,13 @@ def _column(table: Table, column: Column, dialect: Dialect, *, in_key: bool) -> 
         yield Mutation("drop identity", key, name, made(sql), "DR104 DR103 DR101", True, False)
 
 
+def _says_nothing(table: Table, check: Check, dialect: Dialect) -> bool:
+    """What MariaDB itself forgets, and no row ever violates: that an unsigned number is none
+    below zero.
+    """
+    return isinstance(dialect, MySQL) and says_nothing("mysql", table, check)
+
+
 def _constraints(table: Table, dialect: Dialect) -> Iterator[Mutation]:
     key = table.key
 
@@ -203,7 +211,8 @@ def _constraints(table: Table, dialect: Dialect) -> Iterator[Mutation]:
     if table.primary_key:
         found.append(dropped("primary key", table.primary_key.name, None))
     found += [dropped("unique", item.name) for item in table.uniques]
-    found += [dropped("check", item.name or item.columns[0]) for item in table.checks]
+    checks = [item for item in table.checks if not _says_nothing(table, item, dialect)]
+    found += [dropped("check", item.name or item.columns[0]) for item in checks]
     found += [dropped("exclusion", item.name) for item in table.exclusions]
     for reference in table.foreign_keys:
         found.append(dropped("foreign key", reference.name or reference.columns[0]))
@@ -216,7 +225,7 @@ def _constraints(table: Table, dialect: Dialect) -> Iterator[Mutation]:
             found.append(
                 Mutation("not valid", key, reference.name, tuple(sql), "DR106", True, True)
             )
-    for check in table.checks:
+    for check in checks:
         sql = dialect.weaken_check(table, check)
         found.append(
             Mutation(

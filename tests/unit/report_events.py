@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
 from migrator.core import events as ev
 from migrator.core.effects import MigrationKey
+from migrator.core.findings import Finding, Severity
 from migrator.core.incidents import Code, Evidence, Incident, ObjectRef
+from migrator.reports.document import Report, ReportBuilder
 
 RUN = "20260131-k3f9"
 AT = "2026-01-31T10:00:00+00:00"
@@ -162,3 +168,195 @@ def troubled_run() -> list[ev.Event]:
         *drifted("shop_db", UNCONFIRMED, WIDER, MISSING, HALF),
         closed("failed", 1),
     ]
+
+
+# -- with a clock -----------------------------------------------------------------------------
+
+BEGAN = datetime(2026, 1, 31, 10, 0, tzinfo=UTC)
+HOSTILE = "\"'><script>alert(1)</script>\u202egpj.exe & Ünïcode \U0001f600 " + "x" * 100
+
+ERROR = Finding(
+    "DS101",
+    Severity.ERROR,
+    key("shop.0003_drop_total"),
+    "The column shop_order.total is dropped with what is in it.",
+    alias="shop_db",
+    operation=0,
+    table="shop_order",
+    column="total",
+    hint="Stop using it first, and drop it one release later.",
+    alternative='migrations.RemoveField("order", "total")',
+    lock="ACCESS EXCLUSIVE on shop_order",
+    destroys=True,
+    rows=1204,
+    file="shop/migrations/0003_drop_total.py",
+    line=12,
+)
+WARNING = Finding(
+    "LK101",
+    Severity.WARNING,
+    key("shop.0002_total"),
+    "The table shop_order is written anew while it is locked.",
+    alias="shop_db",
+    file="shop/migrations/0002_total.py",
+    line=8,
+)
+QUIET = Finding(
+    "IX101",
+    Severity.ERROR,
+    key("shop.0002_total"),
+    "The index is built while writes wait.",
+    alias="shop_db",
+    suppressed="The table is small.",
+)
+
+
+class Clock:
+    """Stamps events as they come in."""
+
+    def __init__(self) -> None:
+        self.builder = ReportBuilder()
+        self.now = BEGAN
+
+    @property
+    def at(self) -> str:
+        return self.now.isoformat()
+
+    def add(self, event: ev.Event, after: float = 0.0) -> None:
+        self.now += timedelta(seconds=after)
+        self.builder.add(event, self.at)
+
+    def add_all(self, events: Iterable[ev.Event], each: float = 0.05) -> None:
+        for event in events:
+            self.add(event, each)
+
+
+def eventful_report() -> Report:
+    """A run in which everything happens that a report has a place for."""
+    clock = Clock()
+    aliases = ("default", "shop_db", "blog_db", "drifted_db", "replica", "late")
+    clock.add(ev.RunOpened(RUN, "repair", "verified", aliases, clock.at))
+    clock.add_all(repaired("default"))
+    clock.add_all(contended("shop_db"), each=0.01)
+    clock.add_all(broken("blog_db"))
+    clock.add_all(drifted("drifted_db", UNCONFIRMED, WIDER, MISSING, HALF))
+    clock.add(ev.TargetSkipped("replica", "A read-only standby of default."))
+    command = "python -m smoke --url https://example.org"
+    clock.add(ev.AcceptanceStarted(command), 0.1)
+    output = "FAILED test_checkout\n1 failed, 11 passed"
+    clock.add(ev.AcceptanceFinished(command, 1, 2.5, output), 2.5)
+    clock.add(ev.RunClosed(RUN, "failed", 1, clock.at))
+    return clock.builder.build()
+
+
+def repaired(alias: str) -> list[ev.Event]:
+    """An alias that had drifted, is repaired, and goes all the way."""
+    action = ("Forget shop.0002_total, so that migrate applies it again", MISSING.sql)
+    return [
+        ev.TargetIdentified(alias, "postgresql", "PostgreSQL 18.0", f"pg/{alias}"),
+        *step(alias, "guard", "pending", "guarded"),
+        *step(alias, "scan", "guarded", "scanned", scan(alias, MISSING)),
+        *step(
+            alias,
+            "repair",
+            "scanned",
+            "repaired",
+            ev.RepairPlanned(alias, (action,), ("The data of shop_order.total is gone.",)),
+            ev.RepairApplied(alias, *action, 0.04),
+            scan(alias, pending=("shop.0002_total",), phase="repair"),
+        ),
+        *step(
+            alias,
+            "migrate",
+            "repaired",
+            "migrated",
+            ev.MigratingStarted(alias, 1),
+            ev.MigrationStarted(alias, key("shop.0002_total"), 1, 1, 1),
+            ev.MigrationApplied(alias, key("shop.0002_total"), 0.05),
+        ),
+        *step(alias, "verify", "migrated", "verified", scan(alias, phase="verify")),
+        ev.AliasFinished(alias, "verified", 0.9),
+    ]
+
+
+def contended(alias: str) -> list[ev.Event]:
+    """An alias with findings, a consent, a backup, and a lock that was not to be had at once."""
+    slow, drop = key("shop.0002_total"), key("shop.0003_drop_total")
+    who = ("pid 4711 (app web-1, idle in transaction for 12 s)",)
+    return [
+        ev.TargetIdentified(alias, "postgresql", "PostgreSQL 18.0", f"pg/{alias}"),
+        *step(alias, "guard", "pending", "guarded"),
+        *step(alias, "scan", "guarded", "scanned", scan(alias, pending=(str(slow), str(drop)))),
+        *step(alias, "repair", "scanned", "repaired"),
+        *step(
+            alias,
+            "migrate",
+            "repaired",
+            "migrated",
+            ev.FindingsMade(alias, (ERROR, WARNING, QUIET)),
+            ev.ConsentGiven(alias, "--allow-destructive", "deploy", (ERROR,)),
+            ev.BackupStarted(alias, "/backups/shop_db/20260131.dump", 40_000_000),
+            ev.BackupMade(
+                alias, "/backups/shop_db/20260131.dump", 12_300_000, "ab" * 32, 0.4, "pg_dump 18.0"
+            ),
+            ev.MigratingStarted(alias, 2),
+            ev.MigrationStarted(alias, slow, 1, 1, 2),
+            ev.LockWaiting(alias, slow, 1.0, who),
+            ev.LockContended(alias, slow, 1, 3.0, 0.5, who),
+            ev.MigrationStarted(alias, slow, 2, 1, 2),
+            ev.MigrationApplied(alias, slow, 0.25, 2, 3.5),
+            ev.MigrationStarted(alias, drop, 1, 2, 2),
+            ev.MigrationApplied(alias, drop, 0.05),
+        ),
+        *step(alias, "verify", "migrated", "verified", scan(alias, phase="verify")),
+        ev.AliasFinished(alias, "verified", 4.9),
+    ]
+
+
+def hostile_report() -> Report:
+    """Text that tries to be something else, wherever a report holds text."""
+    clock = Clock()
+    clock.add(ev.RunOpened(RUN, "migrate", "verified", (HOSTILE,), clock.at))
+    incident = replace(
+        MISSING,
+        object=ObjectRef("column", HOSTILE, HOSTILE),
+        expected=HOSTILE,
+        live=HOSTILE,
+        message=HOSTILE,
+        hint=HOSTILE,
+        sql=(HOSTILE,),
+    )
+    finding = replace(
+        ERROR, message=HOSTILE, hint=HOSTILE, alternative=HOSTILE, file=HOSTILE, table=HOSTILE
+    )
+    name = MigrationKey(HOSTILE, HOSTILE)
+    clock.add_all(
+        [
+            ev.RunNotice(HOSTILE, HOSTILE),
+            ev.TargetIdentified(HOSTILE, "postgresql", HOSTILE, HOSTILE),
+            ev.TransitionStarted(HOSTILE, "scan", "guarded", "scanned"),
+            scan(HOSTILE, incident),
+            ev.FindingsMade(HOSTILE, (finding,)),
+            ev.Warned(HOSTILE, HOSTILE, HOSTILE),
+            ev.MigrationStarted(HOSTILE, name, 1, 1, 1),
+            ev.LockContended(HOSTILE, name, 1, 1.0, 1.0, (HOSTILE,)),
+            ev.MigrationFailed(HOSTILE, name, 2, HOSTILE),
+            ev.AliasFailed(HOSTILE, "MigrationFailed", HOSTILE, HOSTILE, 1),
+            ev.AcceptanceFinished(HOSTILE, 1, 0.1, HOSTILE),
+        ]
+    )
+    clock.add(ev.RunClosed(RUN, "failed", 1, clock.at))
+    return clock.builder.build()
+
+
+def large_report(aliases: int = 100, migrations: int = 50) -> Report:
+    """A fleet that is migrated from nothing."""
+    clock = Clock()
+    names = tuple(f"tenant_{number:03d}" for number in range(aliases))
+    clock.add(ev.RunOpened(RUN, "migrate", "verified", names, clock.at))
+    keys = [f"app{n % 7}.{n:04d}_change_the_{'field' * (1 + n % 5)}" for n in range(migrations)]
+    for number, alias in enumerate(names):
+        for event in migrated(alias, *keys):
+            clock.add(event, 0.002 * (1 + (number + len(keys)) % 11))
+    clock.add(ev.RunClosed(RUN, "complete", 0, clock.at))
+    return clock.builder.build()

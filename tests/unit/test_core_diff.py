@@ -205,7 +205,54 @@ def test_expressions_and_conditions_from_state_are_compared_by_shape() -> None:
     expected = Index("ix", (IndexKey(expression="LOWER(title)"),), condition="price > 0")
     live = Index("ix", (IndexKey(expression="lower(title)"),), condition="(price > 0)")
     assert not compare(book(indexes=(expected,)), book(indexes=(live,)))
-    assert compare(book(indexes=(expected,)), book(indexes=(live,)), exact=True)
+    # Of a server, the same but for brackets around the whole of it; and then another case.
+    assert not compare(book(indexes=(expected,)), book(indexes=(live,)), exact=True)
+    other = replace(live, condition="price > 0 AND title = 'A'")
+    expected = replace(expected, condition="price > 0 AND title = 'a'")
+    assert not compare(book(indexes=(expected,)), book(indexes=(other,)))
+    assert compare(book(indexes=(expected,)), book(indexes=(other,)), exact=True)
+
+
+@pytest.mark.parametrize(
+    ("expected", "live", "differing"),
+    [
+        (index("title", name="u"), index("title", name="u"), ()),
+        (index("title", "price", name="u"), index("price", "title", name="u"), ("columns",)),
+        (index("title", name="u", include=("price",)), index("title", name="u"), ("columns",)),
+        (
+            index("title", name="u"),
+            Index("u", (IndexKey(column="title", descending=True),)),
+            ("columns",),
+        ),
+        (
+            index("title", name="u"),
+            Index("u", (IndexKey(column="title", collation="C"),)),
+            ("collation", "columns"),
+        ),
+    ],
+)
+def test_a_unique_index_as_it_was_verified_is_the_same_in_every_respect(
+    expected: Index, live: Index, differing: tuple[str, ...]
+) -> None:
+    one, two = (replace(item, unique=True) for item in (expected, live))
+    assert not compare(book(indexes=(one,)), book(indexes=(two,)))
+    changes = compare(book(indexes=(one,)), book(indexes=(two,)), exact=True)
+    assert bool(changes) == bool(differing)
+
+
+def test_a_unique_prefix_is_not_the_whole_column() -> None:
+    prefix = Index("u", (IndexKey(column="title", opclass="(10)"),), unique=True)
+    changes = compare(
+        book(uniques=(Unique("u", ("title",)),)), book(indexes=(prefix,)), vendor="mysql"
+    )
+    assert ("missing", "unique", "u") in kinds(changes)
+
+
+def test_deferred_and_deferrable_are_told_apart_where_they_were_verified() -> None:
+    expected = Unique("u", ("title",), deferrable=True, initially_deferred=True)
+    live = replace(expected, initially_deferred=False)
+    assert not compare(book(uniques=(expected,)), book(uniques=(live,)))
+    assert compare(book(uniques=(expected,)), book(uniques=(live,)), exact=True)
 
 
 @pytest.mark.parametrize("valid", [True, False])

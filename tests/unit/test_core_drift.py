@@ -460,6 +460,19 @@ def test_an_index_rename_that_is_done_is_seen_by_its_name() -> None:
     assert classify(chain.facts(1, chain.schema(1))) == ()
 
 
+def test_an_index_that_is_made_and_renamed_by_what_is_pending_is_not_there() -> None:
+    chain = Chain().add("1", create("book", col("title")))
+    chain.add("2", attach("book", indexes=(index("title", name="old"),)))
+    rename = Op(
+        "RenameIndex",
+        lambda t: {"book": replace(t["book"], indexes=(index("title", name="new"),))},
+    )
+    chain.add("3", rename)
+    assert classify(chain.facts(1, chain.schema(1))) == ()
+    assert blocking(chain.facts(2, chain.schema())) == [("DR102", "3")]
+    assert set(blocking(chain.facts(1, chain.schema()))) == {("DR102", "2"), ("DR102", "3")}
+
+
 def test_an_invalid_index_blocks() -> None:
     chain = Chain().add("1", create("book", col("title"), indexes=(index("title"),)))
     book = replace(chain.schema().tables["book"], indexes=(index("title", valid=False),))

@@ -113,6 +113,14 @@ def test_of_two_deployments_at_once_the_loser_is_superseded_by_the_winner(book: 
     assert book.incomplete() == []
 
 
+def test_a_success_counts_also_when_the_clock_has_gone_back_since(book: Book) -> None:
+    book.add("1", RunStatus.FAILED, ("a", FAILED), opened=60, ended=65)
+    book.add("2", RunStatus.COMPLETE, ("a", DONE), opened=3, ended=5)
+    assert book.incomplete() == []
+    book.add("3", RunStatus.FAILED, ("a", FAILED), opened=1, ended=2)
+    assert book.incomplete() == ["3"]
+
+
 def test_a_run_resumed_after_a_success_and_failed_again_is_incomplete(book: Book) -> None:
     book.add("resumed", RunStatus.FAILED, ("x", FAILED), opened=1, ended=9)
     book.add("success", RunStatus.COMPLETE, ("x", DONE), opened=4, ended=5)

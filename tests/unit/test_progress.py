@@ -17,6 +17,7 @@ from tests.unit.report_events import (
     UNCONFIRMED,
     broken,
     closed,
+    contended,
     drifted,
     healthy_run,
     key,
@@ -338,3 +339,45 @@ def test_a_command_gets_what_suits_its_stream(monkeypatch: pytest.MonkeyPatch) -
         for event in healthy_run():
             progress(event)
     assert "default  done, verified in 1.5 s" in visible(stream)
+
+
+# -- what is done to be safe ------------------------------------------------------------------
+
+
+def test_precautions_and_waits_are_told_as_they_happen() -> None:
+    said = [line.removeprefix("shop_db  ") for line in lines_of(contended("shop_db"))]
+    first = said.index("findings: 1 error, 1 warning")
+    assert said[first : first + 10] == [
+        "findings: 1 error, 1 warning",
+        "consent: deploy, by --allow-destructive: shop.0003_drop_total",
+        "backing up 40.0 MB to /backups/shop_db/20260131.dump …",
+        "backup: 12.3 MB in 0.40 s by pg_dump 18.0, read back whole",
+        "2 migrations to apply",
+        "1/2  shop.0002_total waits for a lock, 1.0 s so far",
+        "           pid 4711 (app web-1, idle in transaction for 12 s)",
+        "1/2  shop.0002_total: no lock within 3.0 s, again after 0.50 s",
+        "           pid 4711 (app web-1, idle in transaction for 12 s)",
+        "1/2  shop.0002_total  0.25 s  (attempt 2, waited 3.5 s for locks)",
+    ]
+
+
+def test_a_long_wait_is_told_each_time_that_it_has_doubled() -> None:
+    slow = key("shop.0002_total")
+    waits: list[ev.Event] = [ev.LockWaiting("a", slow, float(n)) for n in range(1, 10)]
+    told = lines_of([*waits, ev.LockWaiting("a", slow, 1.0)])
+    assert [line.split(", ")[1] for line in told] == [
+        f"{seconds:.1f} s so far" for seconds in (1, 2, 4, 8, 1)
+    ]
+
+
+def test_the_test_command_has_its_lines() -> None:
+    ended = ev.AcceptanceFinished("./smoke", 2, 3.0, "one failed")
+    assert lines_of([ev.AcceptanceStarted("./smoke"), ended]) == [
+        "Test command: ./smoke",
+        "Test command failed with exit code 2 after 3.0 s",
+    ]
+
+
+def test_a_resume_without_a_database_left_says_so() -> None:
+    lines = lines_of([ev.RunOpened("1m7x", "migrate", "verified", (), "", resumed=True)])
+    assert lines == ["Run 1m7x: migrate, all databases are done, resumed"]

@@ -180,3 +180,31 @@ def test_a_break_is_named_by_run_alias_and_entry() -> None:
         "| `1m7x` | `default` | 3 | It was edited. |"
         in MarkdownJournalFormatter().render_verify(document)
     )
+
+
+STEPWISE = [
+    entry(1, "claim", "claim", "done", payload={"actor": {"user": "deploy", "host": "web-1"}}),
+    entry(2, "operation", "a.0001_x:0", "intent", payload={"description": "Add field b"}),
+    entry(
+        3,
+        "statement",
+        "a.0001_x:0",
+        "intent",
+        attempt=2,
+        payload={"sql": "ALTER TABLE a DROP b", "lookups": [[]]},
+    ),
+    entry(4, "operation", "a.0001_x:0", "done", seconds=0.1),
+]
+
+
+def test_a_statement_of_an_operation_is_one_line_and_no_open_end() -> None:
+    document = {"run": run(status="complete"), "targets": [], "entries": STEPWISE}
+    text = TextJournalFormatter(width=None).render_show(document)
+    lines = [re.sub(r" {2,}", "  ", line).strip() for line in text.splitlines()]
+    assert "3  10:00:03.250  statement  begun  a.0001_x:0  statement 2" in lines
+    assert "ALTER TABLE a DROP b" in lines
+    assert "no outcome" not in text
+
+
+def test_a_claim_says_who_made_it() -> None:
+    assert detail_of(steps_of(STEPWISE)[0]) == "by deploy@web-1"

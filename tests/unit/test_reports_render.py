@@ -10,6 +10,8 @@ import pytest
 
 from migrator.core import events as ev
 from migrator.core.incidents import Code, Evidence, Incident, ObjectRef
+from migrator.core.live import TableSize
+from migrator.core.plan import TableLock
 from migrator.core.spelling import printable, spell_seconds
 from migrator.reports import render
 from migrator.reports.advice import next_steps
@@ -18,6 +20,7 @@ from migrator.reports.jsonreport import report_document
 from migrator.reports.markdown import MarkdownReportFormatter, prose
 from migrator.reports.text import TextReportFormatter
 from tests.unit.report_events import (
+    ERROR,
     MISSING,
     RUN,
     UNCONFIRMED,
@@ -25,6 +28,7 @@ from tests.unit.report_events import (
     broken,
     closed,
     drifted,
+    eventful_report,
     healthy_run,
     key,
     migrated,
@@ -48,7 +52,24 @@ def test_text_says_how_it_ended_and_where_each_alias_stands() -> None:
         "",
         "  default  verified  PostgreSQL 18.0  2 migrations applied, 1.5 s",
         "  replica  skipped                    A read-only standby of default.",
+        "",
+        f"Way back  migrator rollback {RUN}",
     ]
+
+
+def test_the_way_back_is_one_that_leads_back() -> None:
+    def way_back(*, backup: bool) -> str:
+        events = [
+            replace(event, reversible=False) if isinstance(event, ev.MigrationApplied) else event
+            for event in healthy_run()
+        ]
+        if backup:
+            events.insert(2, ev.BackupMade("default", "d.dump", 10, "0" * 64, 0.1))
+        return fold(events).rollback_command
+
+    assert fold(healthy_run()).rollback_command == f"migrator rollback {RUN}"
+    assert way_back(backup=True) == f"migrator restore {RUN} --database default"
+    assert way_back(backup=False) == ""
 
 
 def test_text_lists_incidents_by_table_with_both_sides_the_hint_and_the_sql() -> None:
@@ -67,7 +88,7 @@ def test_text_lists_incidents_by_table_with_both_sides_the_hint_and_the_sql() ->
 def test_text_puts_what_is_wrong_before_what_is_well() -> None:
     text = text_of(troubled_run())
     sections = [line.split()[0] for line in text.splitlines() if line[:1].isalpha()]
-    assert sections == ["migrate", "blog_db", "shop_db", "Next"]
+    assert sections == ["migrate", "blog_db", "shop_db", "Next", "Way"]
     assert text.index("DR101") < text.index("DR104") < text.index("DR108")
 
 
@@ -132,7 +153,14 @@ def test_markup_of_the_terminal_library_is_not_interpreted() -> None:
 def test_a_dry_run_shows_each_step_with_its_sql_and_what_cannot_be_shown() -> None:
     steps = (
         ev.PlannedStep(
-            key("a.0001_x"), ("--", "-- Create model A", "--", "CREATE TABLE a (id int)")
+            key("a.0001_x"),
+            ("-- Alter field", "ALTER TABLE a …;"),
+            locks=(
+                TableLock("a", "ACCESS EXCLUSIVE", "reads and writes"),
+                TableLock("b", "SHARE", "writes"),
+            ),
+            rewrites=("a",),
+            sizes=(("a", TableSize(1_234_567, 340_000_000)), ("b", TableSize(0, 8192))),
         ),
         ev.PlannedStep(key("a.0002_data"), (), ("Raw Python operation",)),
         ev.PlannedStep(key("a.0003_state")),
@@ -146,9 +174,14 @@ def test_a_dry_run_shows_each_step_with_its_sql_and_what_cannot_be_shown() -> No
             closed(),
         ]
     )
-    assert "a.0001_x\n       -- Create model A\n       CREATE TABLE a (id int)\n" in text
-    assert "Raw Python operation (its effect cannot be shown)" in text
-    assert "a.0003_state\n       no SQL\n" in text
+    assert (
+        "    1  a.0001_x   ACCESS EXCLUSIVE on a (1.2 M rows, 340 MB), rewrites it, "
+        "reads and writes wait\n"
+        "                  SHARE on b (empty), writes wait\n"
+        "       -- Alter field\n       ALTER TABLE a …;\n\n"
+        "    2  a.0002_data\n       Raw Python operation (its effect cannot be shown)\n\n"
+        "    3  a.0003_state   no SQL\n"
+    ) in text
 
 
 def test_a_check_that_found_drift_says_so() -> None:
@@ -194,6 +227,14 @@ def test_a_repair_that_was_not_made_is_told_from_one_that_was() -> None:
     assert "Create one." not in planned
 
 
+def test_where_there_was_nothing_to_do_the_reason_is_all_that_is_said() -> None:
+    events: list[ev.Event] = [
+        ev.RunNotice("Nothing to roll back: run 1m7x applied nothing."),
+        ev.RunClosed("", "complete", 0, "2026-01-31T10:00:00+00:00"),
+    ]
+    assert text_of(events) == "Nothing to roll back: run 1m7x applied nothing.\n"
+
+
 def test_the_report_of_an_empty_stream_renders() -> None:
     assert text_of([]) == "run  interrupted\n"
 
@@ -216,7 +257,7 @@ def test_drift_is_to_be_repaired_on_the_aliases_that_have_it() -> None:
 
 def test_what_no_repair_touches_is_to_be_mended_by_hand() -> None:
     steps = next_steps(fold([opened("shop_db"), *drifted("shop_db", WIDER), closed("failed", 1)]))
-    assert steps[0].why == "Mend DR104 by hand, as the hints above say."
+    assert steps[0].why == "Mend DR104 by hand, as their hints say."
     assert [step.command for step in steps] == ["", "python manage.py migrate_all --check"]
 
 
@@ -275,6 +316,10 @@ def test_pending_migrations_after_a_check_are_to_be_applied() -> None:
         closed(),
     ]
     assert commands(events) == ["python manage.py migrate_all"]
+    assert [advice.why for advice in next_steps(fold(events))] == ["Apply what is pending:"]
+    unsafe = [*events[:-2], ev.FindingsMade("a", (ERROR,)), *events[-2:]]
+    (advice,) = next_steps(fold(unsafe))
+    assert advice.why == "Once the errors are dealt with, apply what is pending:"
 
 
 # -- Markdown ---------------------------------------------------------------------------
@@ -398,3 +443,61 @@ def test_durations_are_spelled_for_people(seconds: float, spelled: str) -> None:
 
 def test_printable_keeps_text_and_spells_control_characters() -> None:
     assert printable("naïve 表\n\tx\r\ny\x07\x9b") == "naïve 表\n\tx\ny\\x07\\x9b"
+
+
+# -- what was done to be safe -----------------------------------------------------------------
+
+
+def test_text_and_markdown_tell_findings_consent_backup_waits_and_tests() -> None:
+    report = eventful_report()
+    for style in ("text", "markdown"):
+        said = render(report, style)
+        for text in (
+            "DS101",
+            "The column shop_order.total is dropped with what is in it.",
+            "The table is small.",
+            "deploy, by --allow-destructive: shop.0003_drop_total",
+            "/backups/shop_db/20260131.dump",
+            "12.3 MB in 0.40 s by pg_dump 18.0, read back whole",
+            "no lock within 3.0 s, again after 0.50 s",
+            "pid 4711 (app web-1, idle in transaction for 12 s)",
+            "failed with exit code 1 after 2.5 s",
+            "1 failed, 11 passed",
+            "migrator rollback 20260131-k3f9",
+        ):
+            assert text in said, (style, text)
+        assert said.index("DS101") < said.index("LK101") < said.index("IX101")
+
+
+def test_json_tells_findings_consent_backup_waits_and_tests() -> None:
+    document = json.loads(render(eventful_report(), "json"))
+    database = next(d for d in document["databases"] if d["alias"] == "shop_db")
+    assert [found["code"] for found in database["findings"]] == ["DS101", "LK101", "IX101"]
+    assert database["consent"]["how"] == "--allow-destructive"
+    assert database["backup"] == {
+        "path": "/backups/shop_db/20260131.dump",
+        "bytes": 12_300_000,
+        "digest": "ab" * 32,
+        "seconds": 0.4,
+        "tool": "pg_dump 18.0",
+        "removed": [],
+    }
+    assert database["contended"] == [
+        {
+            "app": "shop",
+            "name": "0002_total",
+            "attempt": 1,
+            "waited": 3.0,
+            "pause": 0.5,
+            "blockers": ["pid 4711 (app web-1, idle in transaction for 12 s)"],
+        }
+    ]
+    assert document["acceptance"]["exit_code"] == 1
+
+
+def test_after_a_test_command_that_failed_the_run_can_be_finished() -> None:
+    ended = ev.AcceptanceFinished("./smoke", 2, 3.0, "one failed")
+    report = fold([opened("a"), *migrated("a", "a.0001_x"), ended, closed("failed", 1)])
+    assert [step.command for step in next_steps(report)] == [
+        "python manage.py migrate_all --resume 20260131-k3f9"
+    ]

@@ -25,7 +25,9 @@ INSTALLED_APPS = [
 _address = BASE_DIR.parent / "server.json"
 if not _address.exists():
     raise ImproperlyConfigured("The demo's PostgreSQL is not running: start demo/server.py.")
-_POSTGRES = {"ENGINE": "django.db.backends.postgresql", **json.loads(_address.read_text())}
+_server = json.loads(_address.read_text())
+_programs = _server.pop("PROGRAMS", "")
+_POSTGRES = {"ENGINE": "django.db.backends.postgresql", **_server}
 
 DATABASES = {
     "default": {**_POSTGRES, "NAME": "demo"},
@@ -41,7 +43,11 @@ DATABASES = {
 DATABASE_ROUTING_RULES = {"blog": "blog_db", "shop": "shop_db", "analytics": "analytics"}
 DATABASE_ROUTERS = ["migrator.routers.AppRouter"]
 
-MIGRATOR = {"JOURNAL_URL": f"sqlite:///{BASE_DIR / 'migrator_journal.sqlite3'}"}
+MIGRATOR = {
+    "JOURNAL_URL": f"sqlite:///{BASE_DIR / 'migrator_journal.sqlite3'}",
+    # pg_dump has to be as new as the server; that of the machine may be older.
+    "CLIENT_TOOLS": _programs,
+}
 
 CURRENCIES = ("EUR", "GBP", "USD")
 

@@ -1,9 +1,10 @@
--- Columns by position. A collation counts only where it is not its type's own.
+-- Columns by position. A collation counts only where it is not its type's own. A NOT NULL that is
+-- NOT VALID (18 and later) lets a column hold NULL.
 SELECT
     a.attrelid::bigint AS relation,
     a.attname::text AS name,
     format_type(a.atttypid, a.atttypmod) AS type,
-    NOT a.attnotnull AS nullable,
+    NOT a.attnotnull OR n.attnum IS NOT NULL AS nullable,
     pg_get_expr(d.adbin, d.adrelid) AS expression,
     a.attidentity::text AS identity,
     a.attgenerated::text AS generated,
@@ -13,5 +14,10 @@ FROM pg_attribute AS a
 JOIN pg_type AS t ON t.oid = a.atttypid
 LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 LEFT JOIN pg_collation AS l ON l.oid = a.attcollation
+LEFT JOIN (
+    SELECT conrelid, conkey[1] AS attnum
+    FROM pg_constraint
+    WHERE contype = 'n' AND NOT convalidated AND conrelid <> 0
+) AS n ON n.conrelid = a.attrelid AND n.attnum = a.attnum
 WHERE a.attrelid = ANY (%(tables)s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attrelid, a.attnum

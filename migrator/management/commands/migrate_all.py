@@ -15,6 +15,7 @@ from migrator.management.running import (
     fail,
     refuse_contradictions,
     run_and_exit,
+    safety_options,
 )
 
 
@@ -90,6 +91,7 @@ class Command(BaseCommand):
             wait_lock=options["wait_lock"],
             assume_applied=tuple(options["assume_applied"]),
             assume_not_applied=tuple(options["assume_not_applied"]),
+            **safety_options(options),
         )
         resume = options["resume"]
         run_and_exit(
@@ -97,6 +99,7 @@ class Command(BaseCommand):
             chosen,
             style=options["format"],
             output=options["output"],
+            reports=options["reports"],
             stdout=self.stdout,  # type: ignore[arg-type]
             stderr=self.stderr,  # type: ignore[arg-type]
             color=False if options["no_color"] else (True if options["force_color"] else None),

@@ -9,7 +9,12 @@ from django.core.management.base import BaseCommand
 
 from migrator.core.options import MigratorOptions
 from migrator.exceptions import UsageError
-from migrator.management.running import add_run_arguments, fail, run_and_exit
+from migrator.management.running import (
+    add_run_arguments,
+    fail,
+    run_and_exit,
+    safety_options,
+)
 
 
 class Command(BaseCommand):
@@ -66,9 +71,11 @@ class Command(BaseCommand):
                 wait_lock=options["wait_lock"],
                 assume_applied=tuple(options["assume_applied"]),
                 assume_not_applied=tuple(options["assume_not_applied"]),
+                **safety_options(options),
             ),
             style=options["format"],
             output=options["output"],
+            reports=options["reports"],
             stdout=self.stdout,  # type: ignore[arg-type]
             stderr=self.stderr,  # type: ignore[arg-type]
             color=False if options["no_color"] else (True if options["force_color"] else None),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from migrator.core.schema import Column, Table
-from migrator.sources.expressions import differ
+from migrator.sources.meaning import differ
 
 TABLE = Table("t", (Column("title", "text", nullable=False), Column("pages", "integer")))
 

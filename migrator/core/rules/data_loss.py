@@ -1,0 +1,341 @@
+"""Rules about silent data loss (DL): changes of type that alter values and say nothing.
+
+Measured on PostgreSQL and MariaDB: what the server refuses (a text too long for a new varchar
+without USING, an integer out of range) is no silent loss; the rules MF are about it. SQLite keeps
+any value in any column, but for texts that look like a number in a column of numbers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from migrator.core import ddl
+from migrator.core.costs.postgresql_types import Type, parse_type
+from migrator.core.findings import Finding, Severity
+from migrator.core.live import (
+    Changed,
+    NotNulls,
+    OutOfRange,
+    Question,
+    Rounded,
+    TimeOfDay,
+    TooLong,
+    Uncastable,
+)
+from migrator.core.rules import Family, Moment, StepContext, rule
+from migrator.core.rules.destructive import effective, rows_of, severity_of, spell_rows, values_of
+from migrator.core.spelling import spell_table
+
+_TEXTS = frozenset(
+    {
+        "text",
+        "character varying",
+        "character",
+        "citext",
+        "tinytext",
+        "mediumtext",
+        "longtext",
+        "enum",
+    }
+)
+_SIZED = frozenset({"character varying", "character"})
+_INTEGERS = {
+    "tinyint": 8,
+    "smallint": 16,
+    "mediumint": 24,
+    "integer": 32,
+    "bigint": 64,
+}
+_FLOATS = frozenset({"real", "double precision", "double", "float"})
+_SINGLE = {"postgresql": "real", "mysql": "float"}
+"""Single precision; MySQL's REAL is double."""
+
+_SIGNS = re.compile(r"\b(?:un)?signed\b|\bzerofill\b", re.IGNORECASE)
+_INSTANTS = frozenset({"timestamp with time zone", "timestamp without time zone", "datetime"})
+_TIMES = _INSTANTS | {"time with time zone", "time without time zone"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """A column that becomes another type."""
+
+    moment: Moment
+    action: ddl.AlterColumnType
+    before: Type | None
+    after: Type
+
+    @property
+    def what(self) -> str:
+        return f"{spell_table(self.action.table)}.{self.action.column}"
+
+
+def _changes(context: StepContext) -> Iterator[_Change]:
+    """Changes of type on tables that hold something."""
+    for moment, action in effective(context):
+        if not isinstance(action, ddl.AlterColumnType) or not action.type:
+            continue
+        if moment.names.column(action.table, action.column) is None:
+            continue
+        if rows_of(context, moment, action.table) is None:
+            continue
+        column = moment.column(action.table, action.column)
+        before = _typed(column.type) if column is not None else None
+        after = _typed(action.type)
+        if context.vendor == "sqlite" and not _becomes_number(before, after):
+            continue
+        yield _Change(moment, action, before, after)
+
+
+def _becomes_number(before: Type | None, after: Type) -> bool:
+    """All that SQLite does: a column of whole numbers makes 7 of "007"."""
+    return before is not None and before.base in _TEXTS and after.base in _INTEGERS
+
+
+def _typed(text: str) -> Type:
+    """MySQL's words for signs are no part of the type here."""
+    return parse_type(_SIGNS.sub("", text))
+
+
+def _found(
+    context: StepContext, change: _Change, question: Question, does: str, hint: str
+) -> Iterator[Finding]:
+    """A finding, if rows answer to the question, or nobody can tell."""
+    rows = context.count(change.moment, question)
+    if rows == 0:
+        return
+    if rows is None and context.count(change.moment, _uncastable(change)):
+        return  # the server refuses: nothing is lost silently
+    yield context.finding(
+        severity_of(context),
+        f"Changes {change.what} to {change.action.type}, which {does} in {spell_rows(rows)}.",
+        at=change.moment,
+        table=change.action.table,
+        column=change.action.column,
+        hint=f"{hint} If it is meant, consent with --allow-destructive.",
+        destroys=True,
+        rows=rows,
+    )
+
+
+def _uncastable(change: _Change) -> Question:
+    return Uncastable(change.action.table, change.action.column, change.action.type)
+
+
+@rule("DL101", family=Family.DATA_LOSS, title="Text cut off")
+def cuts_text(context: StepContext) -> Iterator[Finding]:
+    """A text becomes shorter than values that are there, and the server cuts them off.
+
+    PostgreSQL does so where the change has a USING, which Django writes for TextField to
+    CharField; MySQL and MariaDB do so without a strict SQL mode. CharField to a shorter CharField
+    raises on PostgreSQL instead.
+    """
+    for change in _changes(context):
+        limit = _length(change.after)
+        if limit is None or change.after.array or not _cuts(context, change):
+            continue
+        if change.before is not None:
+            own = _length(change.before)
+            if change.before.base not in _TEXTS or (own is not None and own <= limit):
+                continue
+        yield from _found(
+            context,
+            change,
+            TooLong(change.action.table, change.action.column, limit),
+            f"cuts texts off after {limit} character{'' if limit == 1 else 's'}",
+            "Shorten the values in a data migration of its own, where each can be looked at, "
+            "or leave the column as long as it is.",
+        )
+
+
+def _cuts(context: StepContext, change: _Change) -> bool:
+    if context.vendor == "postgresql":
+        return bool(change.action.using)
+    return context.facts is not None and context.facts.shortens()
+
+
+def _length(kind: Type) -> int | None:
+    if kind.base in _SIZED and kind.arguments and kind.arguments[0].isdigit():
+        return int(kind.arguments[0])
+    return None
+
+
+@rule("DL102", family=Family.DATA_LOSS, title="Numbers rounded")
+def rounds_numbers(context: StepContext) -> Iterator[Finding]:
+    """Fewer digits after the point than values have: DecimalField with fewer decimal_places,
+    FloatField or DecimalField to IntegerField. Every server rounds and says nothing.
+    """
+    for change in _changes(context):
+        scale = _new_scale(change)
+        if scale is None:
+            continue
+        digits = f"{scale} digit{'' if scale == 1 else 's'} after the point"
+        yield from _found(
+            context,
+            change,
+            Rounded(change.action.table, change.action.column, scale),
+            "rounds numbers" + (f" to {digits}" if scale else " to whole ones"),
+            "Keep the digits, or store the number in smaller units first (cents, say).",
+        )
+
+
+def _new_scale(change: _Change) -> int | None:
+    """To how many digits after the point values are rounded; None where nothing is."""
+    after, before = change.after, change.before
+    if after.array or (before is not None and before.array):
+        return None
+    if after.base in _INTEGERS:
+        scale = 0
+    elif after.base == "numeric" and len(after.arguments) == 2:
+        scale = int(after.arguments[1]) if after.arguments[1].lstrip("-").isdigit() else 0
+    else:
+        return None
+    if before is None:
+        return None
+    if before.base in _FLOATS:
+        return scale
+    if before.base in _TEXTS:  # as text, '1.239' becomes 1.24; an integer takes no such text
+        return scale if after.base == "numeric" else None
+    if before.base != "numeric":
+        return None
+    if len(before.arguments) < 2 or not before.arguments[1].isdigit():
+        return scale  # a numeric without a limit
+    return scale if scale < int(before.arguments[1]) else None
+
+
+@rule("DL103", family=Family.DATA_LOSS, title="Date or time of day dropped")
+def drops_time(context: StepContext) -> Iterator[Finding]:
+    """A moment becomes a date, and its time of day is gone; or a time, and its date is gone."""
+    for change in _changes(context):
+        if change.before is None or change.before.base not in _INSTANTS:
+            continue
+        table, column = change.action.table, change.action.column
+        if change.after.base == "date":
+            yield from _found(
+                context,
+                change,
+                TimeOfDay(table, column),
+                "drops the time of day",
+                "Add a DateField beside it and fill it from the moment.",
+            )
+        elif change.after.base.startswith("time ") or change.after.base == "time":
+            yield from _found(
+                context,
+                change,
+                NotNulls(table, column),
+                "drops the date",
+                "Add a TimeField beside it and fill it from the moment.",
+            )
+
+
+@rule("DL104", family=Family.DATA_LOSS, title="Values changed by a cast")
+def changes_values(context: StepContext) -> Iterator[Finding]:
+    """A type that holds less: a number of double precision that becomes single, a large integer
+    that becomes a float, fractions of seconds, texts such as "007" that become numbers, numbers
+    that become booleans, elements of arrays that are cut off.
+    """
+    for change in _changes(context):
+        clipped = _clipped(context, change)
+        does = "clips numbers that are out of range" if clipped else _narrows(context, change)
+        if not does:
+            continue
+        table, column, wanted = change.action.table, change.action.column, change.action.type
+        question: Question = Changed(table, column, wanted)
+        if clipped is not None:
+            question = OutOfRange(table, column, *clipped)
+        yield from _found(
+            context,
+            change,
+            question,
+            does,
+            "Add a column of the new type beside it and fill it with what is meant.",
+        )
+
+
+def _narrows(context: StepContext, change: _Change) -> str:
+    """What a cast does to values, for a message; "" for nothing."""
+    after, before = change.after, change.before
+    if before is None:
+        return ""
+    if before.array and after.array:
+        shorter = _length(after) is not None and (_length(before) or 0) != _length(after)
+        return "changes elements of arrays" if shorter or before.base != after.base else ""
+    if before.array or after.array:
+        return ""
+    single = _SINGLE.get(context.vendor)
+    if after.base == single and before.base in {*_FLOATS, "integer"} - {single}:
+        return "loses digits"
+    if before.base in ("bigint", "numeric") and after.base in _FLOATS:
+        return "loses digits"
+    if before.base in _TEXTS and after.base in _INTEGERS:
+        return 'loses leading zeros and the like ("007" becomes 7)'
+    if (before.base, after.base, context.vendor) == ("integer", "boolean", "postgresql"):
+        return "makes one value of many"
+    if (
+        before.base in _TIMES
+        and after.base in _TIMES
+        and _precision(context, after) < _precision(context, before)
+    ):
+        return "drops fractions of seconds"
+    return ""
+
+
+def _clipped(context: StepContext, change: _Change) -> tuple[int, int] | None:
+    """Between what a server without a strict mode makes numbers fit; None where all fit, or
+    where the server refuses those that do not.
+    """
+    if context.facts is None or not context.facts.shortens():
+        return None
+    known = change.moment.column(change.action.table, change.action.column)
+    now = _range(change.before, known.type) if change.before and known else None
+    later = _range(change.after, change.action.type)
+    if now is None or later is None or (later[0] <= now[0] and now[1] <= later[1]):
+        return None
+    return later
+
+
+def _range(kind: Type, text: str) -> tuple[int, int] | None:
+    """The whole numbers that a type holds; None for what is no number of fixed size."""
+    unsigned = "unsigned" in text.lower()
+    if kind.base in _INTEGERS:
+        bits = _INTEGERS[kind.base]
+        return (0, 2**bits - 1) if unsigned else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    if kind.base == "numeric" and all(each.isdigit() for each in kind.arguments):
+        digits, scale = (*map(int, kind.arguments), 10, 0)[:2] if kind.arguments else (10, 0)
+        top = 10 ** (digits - scale) - 1
+        return (0 if unsigned else -top, top)
+    return None
+
+
+def _precision(context: StepContext, kind: Type) -> int:
+    """Digits of a second that a type keeps: PostgreSQL has six by default, MySQL none."""
+    if kind.arguments and kind.arguments[0].isdigit():
+        return int(kind.arguments[0])
+    return 6 if context.vendor == "postgresql" else 0
+
+
+@rule("DL105", family=Family.DATA_LOSS, title="Values overwritten in every row")
+def values_overwritten(context: StepContext) -> Iterator[Finding]:
+    """An UPDATE without a condition, of a column that holds values: those of before are gone,
+    whatever reverse_sql says. Only filling NULLs (COALESCE) overwrites nothing.
+    """
+    for moment, action in context.actions():
+        if not isinstance(action, ddl.Update) or action.filtered:
+            continue
+        if moment.operation is None or moment.operation.kind == "AlterField":
+            continue  # Django's own, which fills
+        for column in action.columns:
+            holds, rows = values_of(context, moment, action.table, column)
+            if holds:
+                yield context.finding(
+                    Severity.WARNING,
+                    f"Overwrites {spell_table(action.table)}.{column} in every row: the values of "
+                    f"{spell_rows(rows)} are gone.",
+                    at=moment,
+                    table=action.table,
+                    column=column,
+                    hint="Say which rows are meant with WHERE, or write into a new column and keep "
+                    "the old one for a release.",
+                    rows=rows,
+                )

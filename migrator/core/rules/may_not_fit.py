@@ -1,0 +1,143 @@
+"""Rules about values that do not fit into a column's new type (MF).
+
+Asked of the live database as in `may_fail`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from migrator.core import ddl
+from migrator.core.findings import Finding
+from migrator.core.live import OutOfRange, TooLong, Uncastable
+from migrator.core.rules import Family, Moment, StepContext, rule
+from migrator.core.rules.may_fail import FIRST, judge, so_far, spell_rows
+from migrator.core.rules.types import digits_of, family_of, is_text, length_of, range_of
+
+
+def _type_changes(context: StepContext) -> Iterator[tuple[Moment, ddl.AlterColumnType, str]]:
+    """Changes of type with the type before; SQLite does not mind any."""
+    if context.vendor == "sqlite":
+        return
+    for moment, action in context.actions():
+        if isinstance(action, ddl.AlterColumnType):
+            known = moment.column(action.table, action.column)
+            yield moment, action, known.type if known else ""
+
+
+@rule("MF105", family=Family.MAY_FAIL, title="Text too long for the new type")
+def text_too_long(context: StepContext) -> Iterator[Finding]:
+    """Longer texts make the change of type fail. (With USING, which Django writes for another
+    kind of type, PostgreSQL cuts them off without a word: that is data loss, DL.)
+    """
+    for moment, action, before in _type_changes(context):
+        limit = length_of(action.type)
+        if limit is None or action.using or not (before == "" or is_text(before)):
+            continue
+        old = length_of(before) if before else None
+        if old is not None and old <= limit:
+            continue
+        if context.facts is not None and context.facts.shortens():
+            continue  # DL
+        question = TooLong(action.table, action.column, limit)
+        severity, found = judge(context, moment, action.table, question)
+        if severity is None:
+            continue
+        longer = f"longer than {limit} characters"
+        rows = spell_rows(found, f"are {longer}", f"is {longer}", f"be {longer}")
+        yield context.finding(
+            severity,
+            f"{rows} in {action.table}.{action.column}: "
+            f"the change to {action.type} fails." + so_far(moment, action.table),
+            at=moment,
+            table=action.table,
+            column=action.column,
+            hint=f"{FIRST}, or keep the longer type.",
+            rows=found,
+        )
+
+
+@rule("MF106", family=Family.MAY_FAIL, title="Number out of range of the new type")
+def out_of_range(context: StepContext) -> Iterator[Finding]:
+    """Larger numbers make the change of type fail."""
+    for moment, action, before in _type_changes(context):
+        bounds = _bounds(action.type)
+        old = _bounds(before) if before else None
+        if bounds is None or is_text(before) or family_of(before) in ("json", "boolean"):
+            continue
+        if old is not None and old[0] >= bounds[0] and old[1] <= bounds[1]:
+            continue
+        if context.facts is not None and context.facts.shortens():
+            continue  # DL
+        question = OutOfRange(action.table, action.column, *bounds)
+        severity, found = judge(context, moment, action.table, question)
+        if severity is None:
+            continue
+        beyond = f"out of range of {action.type}"
+        rows = spell_rows(found, f"are {beyond}", f"is {beyond}", f"be {beyond}")
+        yield context.finding(
+            severity,
+            f"{rows} in "
+            f"{action.table}.{action.column}: the change fails." + so_far(moment, action.table),
+            at=moment,
+            table=action.table,
+            column=action.column,
+            hint=f"{FIRST}, or keep the wider type.",
+            rows=found,
+        )
+
+
+def _bounds(kind: str) -> tuple[int, int] | None:
+    """What fits, in whole numbers."""
+    if found := range_of(kind):
+        return found
+    digits = digits_of(kind)
+    if digits is None:
+        return None
+    largest = 10 ** (digits[0] - digits[1]) - 1
+    return -largest, largest
+
+
+@rule("MF107", family=Family.MAY_FAIL, title="Value that cannot be cast")
+def uncastable(context: StepContext) -> Iterator[Finding]:
+    """A text that is no number, date or JSON makes the change of type fail."""
+    for moment, action, before in _type_changes(context):
+        old, new = family_of(before) if before else "", family_of(action.type)
+        parses = old in ("text", "") and new not in ("text", "")
+        if not parses and not _never_casts(old, new):
+            continue
+        if old == "" and not action.using:
+            continue
+        question = Uncastable(action.table, action.column, action.type)
+        severity, found = judge(context, moment, action.table, question)
+        if severity is None:
+            continue
+        shown = "Values" if found is None else f"{found:,} or more values"
+        may = "may not be" if found is None else "cannot be"
+        yield context.finding(
+            severity,
+            f"{shown} of {action.table}.{action.column} {may} cast to {action.type}: "
+            "the change fails." + so_far(moment, action.table),
+            at=moment,
+            table=action.table,
+            column=action.column,
+            hint=f"{FIRST}, or add a second column and convert into that one.",
+            rows=found,
+        )
+
+
+def _never_casts(old: str, new: str) -> bool:
+    """Kinds of types between which PostgreSQL has no cast at all, but for some."""
+    pairs = {
+        ("integer", "timestamp"),
+        ("integer", "date"),
+        ("integer", "uuid"),
+        ("integer", "json"),
+        ("numeric", "boolean"),
+        ("float", "boolean"),
+        ("timestamp", "integer"),
+        ("boolean", "numeric"),
+        ("json", "integer"),
+        ("uuid", "integer"),
+    }
+    return (old, new) in pairs

@@ -1,0 +1,1 @@
+"""What DDL costs, measured on real servers and compared with `migrator.core.costs`."""

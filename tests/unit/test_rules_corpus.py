@@ -1,0 +1,167 @@
+"""What the corpus of measured migrations has taught the rules, each as pure data."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from migrator.core import ddl
+from migrator.core.ddl import Action
+from migrator.core.effects import MigrationKey, OperationEffect
+from migrator.core.lint import LintPolicy, lint
+from migrator.core.live import (
+    Duplicates,
+    MemoryFacts,
+    NotNulls,
+    Nulls,
+    Orphans,
+    TableSize,
+    Violates,
+)
+from migrator.core.plan import Operation, Plan, Statement, Step
+from migrator.core.schema import Check, Column, ForeignKey, Schema, Table
+from migrator.sources.ddl import read_ddl
+
+TABLE = Table(
+    "t",
+    (Column("id", "bigint", False, identity="by default"), Column("c", "integer")),
+    foreign_keys=(ForeignKey("t_c_fk", ("c",), "u", ("id",), valid=False),),
+    checks=(Check("t_c_check", "c >= 0", ("c",), valid=False),),
+)
+SCHEMA = Schema("postgresql", {"t": TABLE})
+
+
+def operation(index: int = 0, kind: str = "RunSQL", **facts: Any) -> Operation:
+    return Operation(index, kind, kind, OperationEffect(index, kind, kind), **facts)
+
+
+def severities(
+    *actions: Action,
+    rows: int = 500,
+    counts: dict[Any, int] | None = None,
+    operations: tuple[Operation, ...] = (operation(),),
+    atomic: bool = True,
+) -> dict[str, str]:
+    """Code → severity of what is said of a migration of one table."""
+    statements = tuple(Statement("-", 0, (action,)) for action in actions)
+    step = Step(MigrationKey("shop", "0002_step"), atomic, operations=operations)
+    step = replace(step, backwards=False, atomic=atomic, statements=statements)
+    plan = Plan("default", "postgresql", SCHEMA, (18,), "PostgreSQL", (step,))
+    facts = MemoryFacts({"t": TableSize(rows, 8192, rows == 0)}, counts or {})
+    return {each.code: each.severity.value for each in lint(plan, facts, LintPolicy())}
+
+
+@pytest.mark.parametrize(
+    ("default_before", "nulls", "severity"),
+    [(True, 0, "info"), (True, 3, "warning"), (False, 0, "warning")],
+)
+def test_bc106_where_the_code_has_a_default_and_no_row_holds_null(
+    default_before: bool, nulls: int, severity: str
+) -> None:
+    altered = operation(kind="AlterField", default_before=default_before)
+    said = severities(
+        ddl.SetNotNull("t", "c"), counts={Nulls("t", "c"): nulls}, operations=(altered,)
+    )
+    assert said["BC106"] == severity
+
+
+@pytest.mark.parametrize(("view", "told"), [("t", False), ("other", True)])
+def test_bc101_where_a_view_takes_the_place_of_the_table(view: str, told: bool) -> None:
+    renamed = (ddl.RenameTable("t", "new"), ddl.CreateView("view", view))
+    assert ("BC101" in severities(*renamed)) is told
+    assert "BC101" in severities(*renamed, atomic=False)
+
+
+@pytest.mark.parametrize(("rows", "severity"), [(0, "info"), (50_000, "warning")])
+def test_bc108_of_a_key_that_the_database_gives(rows: int, severity: str) -> None:
+    assert severities(ddl.AlterColumnType("t", "id", "integer"), rows=rows)["BC108"] == severity
+
+
+@pytest.mark.parametrize(("rows", "severity"), [(500, "info"), (50_000, "warning")])
+def test_mx101_where_sql_writes_few_rows(rows: int, severity: str) -> None:
+    mixed = (ddl.AddColumn("t", "x", "integer"), ddl.Update("t", filtered=True))
+    assert severities(*mixed, rows=rows)["MX101"] == severity
+
+
+@pytest.mark.parametrize(("opaque", "severity"), [(None, "warning"), (frozenset(), "info")])
+def test_ua104_where_python_may_alter_the_schema(
+    opaque: frozenset[str] | None, severity: str
+) -> None:
+    effect = OperationEffect(0, "RunPython", "RunPython", unknown=True, opaque_tables=opaque)
+    code = Operation(0, "RunPython", "RunPython", effect, moves_rows=True, shown=False)
+    assert severities(operations=(code,))["UA104"] == severity
+
+
+@pytest.mark.parametrize(
+    ("name", "question"),
+    [("t_c_check", Violates("t", "c >= 0")), ("t_c_fk", Orphans("t", "c", "u", "id"))],
+)
+def test_mf104_of_a_constraint_that_is_validated(name: str, question: Any) -> None:
+    validated = ddl.ValidateConstraint("t", name)
+    assert severities(validated, counts={question: 2})["MF104"] == "error"
+    assert "MF104" not in severities(validated, counts={question: 0})
+
+
+def test_bc110_of_a_foreign_key_that_points_elsewhere_from_now_on() -> None:
+    added = ddl.AddConstraint("t", ddl.ConstraintKind.FOREIGN_KEY, "x", ("c",), "v", ("id",))
+    assert severities(added)["BC110"] == "warning"
+    assert "BC110" not in severities(replace(added, references="u"))
+
+
+@pytest.mark.parametrize(("name", "rows", "told"), [("t_id_seq", 9, True), ("t_id_seq", 0, False)])
+def test_bc111_of_a_sequence_that_starts_again(name: str, rows: int, told: bool) -> None:
+    (action,) = read_ddl(f"ALTER SEQUENCE {name} RESTART WITH 1", "postgresql")
+    assert ("BC111" in severities(action, rows=rows)) is told
+
+
+@pytest.mark.parametrize("column", ["c", ""])
+def test_bc103_and_bc104_of_what_the_models_have_still(column: str) -> None:
+    dropped = ddl.DropColumn("t", column) if column else ddl.DropTable("t")
+    code = "BC103" if column else "BC104"
+    known = operation(modelled=frozenset({("t", column)}))
+    assert code in severities(dropped, operations=(known,))
+    assert code not in severities(dropped)
+
+
+@pytest.mark.parametrize("vendor", ["postgresql", "mysql", "sqlite"])
+def test_ds107_and_lk110_of_rows_that_a_condition_picks(vendor: str) -> None:
+    (delete,) = read_ddl("DELETE FROM t WHERE c > 0", vendor)
+    picked = Violates("t", "(c > 0) IS NOT TRUE")
+    few = severities(delete, rows=50_000, counts={picked: 9})
+    assert few["DS107"] == "warning"
+    assert "LK110" not in few
+    assert severities(delete, rows=50_000, counts={picked: 20_000})["LK110"] == "warning"
+    assert "DS107" not in severities(delete, counts={picked: 0})
+
+
+def test_mf102_where_nulls_are_equal() -> None:
+    (made,) = read_ddl("CREATE UNIQUE INDEX x ON t (c) NULLS NOT DISTINCT", "postgresql")
+    assert severities(made, counts={Nulls("t", "c"): 2})["MF102"] == "error"
+    one = {Nulls("t", "c"): 1, Duplicates("t", ("c",), ""): 0}
+    assert "MF102" not in severities(made, counts=one)
+
+
+def test_dl105_of_values_that_an_update_overwrites() -> None:
+    update = ddl.Update("t", columns=("c",))
+    assert severities(update, counts={NotNulls("t", "c"): 9})["DL105"] == "warning"
+    assert "DL105" not in severities(update, counts={NotNulls("t", "c"): 0})
+
+
+@pytest.mark.parametrize("vendor", ["postgresql", "mysql", "sqlite"])
+@pytest.mark.parametrize(
+    ("sql", "columns"),
+    [
+        ("UPDATE t SET a = 1, b = upper(b)", ("a", "b")),
+        ("UPDATE t SET a = COALESCE(a, 0), b = (SELECT 1, 2)", ("b",)),
+        ("UPDATE t SET a = COALESCE(b, 0)", ("a",)),
+        ("UPDATE t SET a = 1 WHERE b = 2", ()),
+    ],
+)
+def test_an_update_is_read_for_the_values_that_it_overwrites(
+    vendor: str, sql: str, columns: tuple[str, ...]
+) -> None:
+    (action,) = read_ddl(sql, vendor)
+    assert isinstance(action, ddl.Update)
+    assert action.columns == columns
