@@ -54,7 +54,8 @@ from migrator.interruption import interruptible, raise_if_received, uninterrupti
 from migrator.phases.context import Survey
 from migrator.phases.guard import mark_duplicates, survey_alias
 from migrator.prompts import Prompter
-from migrator.reports.document import Report, ReportBuilder
+from migrator.reports.document import Report
+from migrator.reports.folding import ReportBuilder
 from migrator.resumption import (
     Preview,
     await_lock,

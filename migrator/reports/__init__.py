@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 
-from migrator.reports.document import DatabaseReport, DriftReport, Report, ReportBuilder, fold
+from migrator.reports.document import DatabaseReport, DriftReport, Report
+from migrator.reports.folding import ReportBuilder, fold
 from migrator.reports.github import GithubReportFormatter
 from migrator.reports.jsonreport import JsonReportFormatter
 from migrator.reports.markdown import MarkdownReportFormatter

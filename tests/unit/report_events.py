@@ -10,7 +10,8 @@ from migrator.core import events as ev
 from migrator.core.effects import MigrationKey
 from migrator.core.findings import Finding, Severity
 from migrator.core.incidents import Code, Evidence, Incident, ObjectRef
-from migrator.reports.document import Report, ReportBuilder
+from migrator.reports.document import Report
+from migrator.reports.folding import ReportBuilder
 
 RUN = "20260131-k3f9"
 AT = "2026-01-31T10:00:00+00:00"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from migrator.core import events as ev
-from migrator.reports.document import ReportBuilder, fold
+from migrator.reports.folding import ReportBuilder, fold
 from tests.unit.report_events import (
     HALF,
     MISSING,

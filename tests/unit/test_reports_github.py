@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from migrator.reports import render
-from migrator.reports.document import ErrorReport, fold, refused
+from migrator.reports.document import ErrorReport, refused
+from migrator.reports.folding import fold
 from migrator.reports.github import annotation
 from tests.unit.report_events import eventful_report, healthy_run, hostile_report
 

@@ -8,7 +8,8 @@ from html.parser import HTMLParser
 import pytest
 
 from migrator.reports import FORMATS, render
-from migrator.reports.document import ErrorReport, fold, refused
+from migrator.reports.document import ErrorReport, refused
+from migrator.reports.folding import fold
 from migrator.reports.html import HtmlJournalFormatter
 from tests.unit.report_events import (
     HOSTILE,

@@ -7,7 +7,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from migrator.reports import render
-from migrator.reports.document import ErrorReport, Report, fold, refused
+from migrator.reports.document import ErrorReport, Report, refused
+from migrator.reports.folding import fold
 from tests.unit.report_events import (
     MISSING,
     closed,

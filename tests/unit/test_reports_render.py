@@ -15,7 +15,7 @@ from migrator.core.plan import TableLock
 from migrator.core.spelling import printable, spell_seconds
 from migrator.reports import render
 from migrator.reports.advice import next_steps
-from migrator.reports.document import fold
+from migrator.reports.folding import fold
 from migrator.reports.jsonreport import report_document
 from migrator.reports.markdown import MarkdownReportFormatter, prose
 from migrator.reports.text import TextReportFormatter

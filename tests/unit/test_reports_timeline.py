@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from migrator.core import events as ev
 from migrator.reports.axis import plan_axis
-from migrator.reports.document import fold
+from migrator.reports.folding import fold
 from migrator.reports.timeline import Timeline
 from tests.unit.report_events import (
     BEGAN,
