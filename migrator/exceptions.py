@@ -6,6 +6,7 @@ where; the hint says what to do next. Neither ever holds a credential.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import IntEnum
 
 import journal
@@ -20,6 +21,18 @@ class ExitCode(IntEnum):
     DECISION = 3
     LOCKED = 4
     INTERRUPTED = 130
+
+
+def one_code(codes: Iterable[int]) -> ExitCode:
+    """One exit code for many databases: their own when they agree, FAILED when they do not.
+
+    Args:
+        codes: Of each.
+    """
+    unclean = {ExitCode(code) for code in codes} - {ExitCode.CLEAN}
+    if not unclean:
+        return ExitCode.CLEAN
+    return unclean.pop() if len(unclean) == 1 else ExitCode.FAILED
 
 
 class MigratorError(Exception):

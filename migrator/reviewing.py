@@ -14,6 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from migrator.aliases import plan_order
 from migrator.backends import facts_for
 from migrator.conf import Settings
 from migrator.core.effects import MigrationKey
@@ -24,7 +25,6 @@ from migrator.core.live import Facts
 from migrator.core.plan import Plan
 from migrator.core.review import Judged, Review, Unjudged
 from migrator.exceptions import ConfigurationError, MigratorError, UsageError
-from migrator.fleet import plan_order
 from migrator.linting import lint_plan, read_policy
 from migrator.phases.context import Survey
 from migrator.phases.guard import NO_ENGINE, survey_alias

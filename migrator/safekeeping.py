@@ -7,13 +7,13 @@ from pathlib import Path
 
 from journal import Journal, Run, RunStatus, TargetStatus, open_journal
 from migrator import actor
+from migrator.aliases import plan_order
 from migrator.conf import Settings
 from migrator.core.events import BackupMade, Event
 from migrator.core.lifecycle import Goal
 from migrator.core.spelling import spell_bytes
 from migrator.dumping import Archive, Source, make_backup
 from migrator.exceptions import BackupFailed, MigratorError
-from migrator.fleet import plan_order
 from migrator.interruption import interruptible, uninterruptible
 from migrator.ledger import Ledger
 from migrator.phases.context import Survey

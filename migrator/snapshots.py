@@ -8,11 +8,11 @@ from typing import Any
 
 import django
 
+from migrator.aliases import plan_order
 from migrator.conf import Settings
 from migrator.core.events import Event
 from migrator.exceptions import InspectionError
 from migrator.expectation import FORMAT
-from migrator.fleet import plan_order
 from migrator.phases.guard import survey_alias
 from migrator.scanner import owns_anything, scan_target
 
