@@ -10,29 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from migrator.core import ddl
 from migrator.core.schema import Schema, Table, split_key
-from migrator.planning.naming import mysql_name, postgresql_name
+from migrator.planning.naming import postgresql_name
+from migrator.planning.overlay import Constraints, Overlay, PlannedStep, described
 from migrator.sources.ddl import read_ddl
-
-Constraints = dict[str, dict[str, Any]]
-"""As `connection.introspection.get_constraints` returns them."""
-
-Kind = ddl.ConstraintKind
-
-
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """An action, with the table that it made or changed as state has it afterwards."""
-
-    action: ddl.Action
-    table: Table | None = None
-    sql: str = ""
 
 
 @dataclass(slots=True)
@@ -56,7 +43,7 @@ class Catalog:
     extensions: set[str] = field(default_factory=set)
     collations: dict[str, bool] = field(default_factory=dict)
     opaque: set[str] | None = field(default_factory=set)
-    _steps: list[_Step] = field(default_factory=list)
+    _steps: list[PlannedStep] = field(default_factory=list)
     _taken: set[str] | None = None
     _operation_from: int = 0
     _editor: Any = None
@@ -75,7 +62,7 @@ class Catalog:
         """
         for action in actions:
             name = getattr(action, "table", "")
-            self._steps.append(_Step(action, tables.get(name), sql))
+            self._steps.append(PlannedStep(action, tables.get(name), sql))
             if self._taken is not None:
                 self._taken.update(_names_in(action))
 
@@ -135,17 +122,33 @@ class Catalog:
         found: Constraints = {}
         if position is None:
             found = {key: dict(info) for key, info in self._live(name, ask).items()}
+        overlay = Overlay(self.vendor, self.mariadb, self.schema, self._names)
         for step in steps[position or 0 :]:
-            name = self._replay(found, name, step)
+            name = overlay.lay(found, name, step)
         return found
 
-    def _so_far(self) -> list[_Step]:
+    def _so_far(self) -> list[PlannedStep]:
         """What is planned, and what the operation at work has written already."""
         written = self._editor.collected_sql[self._operation_from :] if self._editor else ()
         return [
             *self._steps,
-            *(_Step(action, None, sql) for sql in written for action in read_ddl(sql, self.vendor)),
+            *(
+                PlannedStep(action, None, sql)
+                for sql in written
+                for action in read_ddl(sql, self.vendor)
+            ),
         ]
+
+    def _names(self) -> set[str]:
+        """Names of relations and constraints that PostgreSQL steers clear of."""
+        if self._taken is None:
+            taken = set(self.schema.tables) | {s.name for s in self.schema.sequences}
+            for table in self.schema.tables.values():
+                taken.update(described(table, self.vendor))
+            for step in self._steps:
+                taken.update(_names_in(step.action))
+            self._taken = taken
+        return self._taken
 
     def _live(self, name: str, ask: Callable[[str], Constraints]) -> Constraints:
         if self.online:
@@ -206,245 +209,8 @@ class Catalog:
             column = sql[len(head) :].partition('" ')[0].strip('"').replace('""', '"')
             found[column] = postgresql_name(table, [column], "seq")
 
-    # -- replaying one step ------------------------------------------------------------------
 
-    def _replay(self, found: Constraints, table: str, step: _Step) -> str:
-        """Lay one step on a table's constraints; the table's name afterwards."""
-        action = step.action
-        if isinstance(action, ddl.DropIndex | ddl.RenameIndex) and not action.table:
-            action = replace(action, table=table)  # its name is enough
-        if isinstance(action, ddl.RenameTable):
-            return action.new if action.table == table else table
-        if getattr(action, "table", None) != table:
-            return table
-        match action:
-            case ddl.CreateTable():
-                found.clear()
-                if step.table:
-                    found.update(self._inline(step.table, step.sql))
-            case ddl.AddColumn():
-                self._add_column(found, action, step.table)
-            case ddl.DropColumn(_, column):
-                self._drop_column(found, column)
-            case ddl.RenameColumn(_, old, new):
-                for info in found.values():
-                    info["columns"] = [new if each == old else each for each in info["columns"]]
-            case ddl.AddConstraint():
-                if action.kind is Kind.CHECK and not action.columns:
-                    action = replace(action, columns=self._named_in(action, step.table))
-                self._add_constraint(found, action)
-            case ddl.DropConstraint(_, name):
-                self._drop_constraint(found, name)
-            case ddl.RenameConstraint(_, old, new) if old in found:
-                found[new] = found.pop(old)
-            case ddl.CreateIndex():
-                self._create_index(found, action)
-            case ddl.DropIndex(name):
-                self._drop_index(found, name)
-            case ddl.RenameIndex(old, new) if old in found:
-                found[new] = found.pop(old)
-            case ddl.AlterColumnType(_, column) if self.mariadb:
-                # A MODIFY takes the column's own check away.
-                for name in [
-                    n for n, i in found.items() if i["check"] and i["columns"] == [column]
-                ]:
-                    if name.startswith("__unnamed"):
-                        del found[name]
-            case _:
-                pass
-        return table
-
-    def _inline(self, table: Table, sql: str) -> Constraints:
-        """What stands within the statement that makes a table."""
-        found: Constraints = {}
-        if table.primary_key:
-            columns = table.primary_key.columns
-            self._put(found, Kind.PRIMARY_KEY, "", columns, table.name)
-        for unique in table.uniques:
-            if not unique.name or unique.name in sql:
-                self._put(found, Kind.UNIQUE, unique.name, unique.columns, table.name)
-        unnamed = {check.columns for check in table.checks if not check.name}
-        for column in table.columns:
-            # State does not speak of the check of an unsigned column, which MariaDB may forget.
-            written = self.vendor == "mysql" and f"CHECK (`{column.name}` >= 0)" in sql
-            if written or (column.name,) in unnamed:
-                self._put(found, Kind.CHECK, "", (column.name,), table.name)
-        for check in table.checks:
-            if check.name and check.name in sql:
-                self._put(found, Kind.CHECK, check.name, check.columns, table.name)
-        for key in table.foreign_keys:
-            if self.vendor == "sqlite" or key.name in sql:
-                self._put(
-                    found,
-                    Kind.FOREIGN_KEY,
-                    key.name,
-                    key.columns,
-                    table.name,
-                    (key.to_table, *key.to_columns),
-                )
-        return found
-
-    def _add_column(self, found: Constraints, action: ddl.AddColumn, table: Table | None) -> None:
-        columns = (action.column,)
-        for kind in sorted(action.constraints):
-            if kind in (Kind.UNIQUE, Kind.PRIMARY_KEY, Kind.CHECK):
-                self._put(found, kind, "", columns, action.table)
-        if action.references:
-            keys = table.foreign_keys if table else ()
-            name = next((key.name for key in keys if key.columns == columns), "")
-            self._put(found, Kind.FOREIGN_KEY, name, columns, action.table, (action.references,))
-
-    def _add_constraint(self, found: Constraints, action: ddl.AddConstraint) -> None:
-        if action.using_index:
-            info = found.pop(action.using_index, None)
-            name = action.name or action.using_index
-            columns = tuple(info["columns"]) if info else action.columns
-            self._put(found, action.kind, name, columns, action.table)
-            return
-        self._put(
-            found,
-            action.kind,
-            action.name,
-            action.columns,
-            action.table,
-            (action.references, *action.referenced_columns),
-        )
-
-    def _named_in(self, action: ddl.AddConstraint, table: Table | None) -> tuple[str, ...]:
-        """The columns that a check speaks of."""
-        known = table or self.schema.tables.get(action.table)
-        text = action.expression
-        words = "".join(each if each.isalnum() or each in "_$" else " " for each in text).split()
-        return tuple(
-            column.name
-            for column in (known.columns if known else ())
-            if column.name in words or f'"{column.name}"' in text or f"`{column.name}`" in text
-        )
-
-    def _put(
-        self,
-        found: Constraints,
-        kind: Kind,
-        name: str,
-        columns: tuple[str, ...],
-        table: str,
-        reference: tuple[str, ...] = (),
-    ) -> None:
-        if kind in (Kind.NOT_NULL, Kind.EXCLUSION):
-            return
-        name = name or self._name(found, kind, columns, table)
-        indexed = self.vendor != "postgresql" and kind in (Kind.PRIMARY_KEY, Kind.UNIQUE)
-        implicit = False
-        if kind is Kind.FOREIGN_KEY and self.vendor == "mysql":
-            implicit = indexed = not any(
-                info["index"] and tuple(info["columns"][: len(columns)]) == columns
-                for info in found.values()
-            )
-        if kind in (Kind.PRIMARY_KEY, Kind.UNIQUE):
-            self._release_implicit(found, columns)
-        found[name] = {
-            "columns": list(columns),
-            "primary_key": kind is Kind.PRIMARY_KEY,
-            "unique": kind in (Kind.PRIMARY_KEY, Kind.UNIQUE),
-            "foreign_key": (*reference, "", "")[:2] if kind is Kind.FOREIGN_KEY else None,
-            "check": kind is Kind.CHECK,
-            "index": indexed,
-            "implicit": implicit,
-            **({"type": "idx"} if indexed else {"definition": None}),
-        }
-
-    def _name(self, found: Constraints, kind: Kind, columns: tuple[str, ...], table: str) -> str:
-        if self.vendor == "postgresql":
-            if kind is Kind.PRIMARY_KEY:
-                return postgresql_name(table, (), "pkey", self._names())
-            label = {Kind.UNIQUE: "key", Kind.CHECK: "check"}.get(kind, "fkey")
-            shown = columns if kind is not Kind.CHECK or len(columns) == 1 else ()
-            return postgresql_name(table, shown, label, self._names())
-        if kind is Kind.PRIMARY_KEY:
-            return "PRIMARY" if self.vendor == "mysql" else "__primary__"
-        if self.vendor == "mysql" and kind is Kind.UNIQUE:
-            return mysql_name(columns, [n for n, info in found.items() if info["index"]])
-        if self.vendor == "mysql" and kind is Kind.CHECK and not self.mariadb:
-            number = 1
-            while f"{table}_chk_{number}" in found:
-                number += 1
-            return f"{table}_chk_{number}"
-        number = 1
-        while f"__unnamed_constraint_{number}__" in found:
-            number += 1
-        return f"__unnamed_constraint_{number}__"
-
-    def _names(self) -> set[str]:
-        """Names of relations and constraints that PostgreSQL steers clear of."""
-        if self._taken is None:
-            taken = set(self.schema.tables) | {s.name for s in self.schema.sequences}
-            for table in self.schema.tables.values():
-                taken.update(described(table, self.vendor))
-            for step in self._steps:
-                taken.update(_names_in(step.action))
-            self._taken = taken
-        return self._taken
-
-    def _drop_column(self, found: Constraints, column: str) -> None:
-        for name, info in list(found.items()):
-            if column not in info["columns"]:
-                continue
-            left = [each for each in info["columns"] if each != column]
-            if self.vendor == "mysql" and left and not info["check"]:
-                info["columns"] = left
-            else:
-                del found[name]
-
-    def _drop_constraint(self, found: Constraints, name: str) -> None:
-        info = found.get(name)
-        if info and self.vendor == "mysql" and info["foreign_key"] and info["index"]:
-            # The index that InnoDB had made for it stays.
-            info.update(foreign_key=None, implicit=False)
-        else:
-            found.pop(name, None)
-
-    def _create_index(self, found: Constraints, action: ddl.CreateIndex) -> None:
-        columns = tuple(column or None for column in action.columns)
-        self._release_implicit(found, action.columns)
-        taken = self._names() if self.vendor == "postgresql" else found
-        name = action.name or (
-            postgresql_name(action.table, action.columns, "idx", taken)
-            if self.vendor == "postgresql"
-            else mysql_name(action.columns, taken)
-        )
-        found[name] = {
-            "columns": [] if not any(columns) else list(columns),
-            "primary_key": False,
-            "unique": action.unique,
-            "foreign_key": None,
-            "check": False,
-            "index": True,
-            "type": "idx",
-            "definition": None,
-        }
-
-    def _release_implicit(self, found: Constraints, columns: tuple[str, ...]) -> None:
-        """InnoDB drops the index that it made for a foreign key once another will do."""
-        if self.vendor != "mysql":
-            return
-        for name, info in found.items():
-            own = info.get("implicit", bool(info["foreign_key"]) and info["index"] and bool(name))
-            if (
-                own
-                and info["foreign_key"]
-                and tuple(info["columns"]) == columns[: len(info["columns"])]
-            ):
-                info.update(index=False, implicit=False)
-
-    def _drop_index(self, found: Constraints, name: str) -> None:
-        info = found.get(name)
-        if info and info["foreign_key"]:
-            info.update(index=False, implicit=False)
-        else:
-            found.pop(name, None)
-
-
-def _origin(table: str, steps: list[_Step]) -> tuple[str, int | None]:
+def _origin(table: str, steps: list[PlannedStep]) -> tuple[str, int | None]:
     """The name that a table began with, and the step that it is replayed from; None for one
     that is live today.
     """
@@ -460,52 +226,6 @@ def _origin(table: str, steps: list[_Step]) -> tuple[str, int | None]:
             case ddl.DropTable(gone) if gone == name:
                 return name, position + 1
     return name, None
-
-
-def described(table: Table, vendor: str) -> Constraints:
-    """The constraints and indexes of a known table in the shape of Django's introspection.
-
-    Args:
-        table: As inspected, or as state has it.
-        vendor: Django's vendor name.
-    """
-    found: Constraints = {}
-
-    def put(name: str, columns: Iterable[str], **facts: Any) -> None:
-        found[name] = {
-            "columns": list(columns),
-            "primary_key": False,
-            "unique": False,
-            "foreign_key": None,
-            "check": False,
-            "index": False,
-            **facts,
-        }
-
-    indexed = vendor != "postgresql"
-    if table.primary_key:
-        put(
-            table.primary_key.name or "PRIMARY",
-            table.primary_key.columns,
-            primary_key=True,
-            unique=True,
-            index=indexed,
-        )
-    for unique in table.uniques:
-        put(unique.name or "_".join(unique.columns), unique.columns, unique=True, index=indexed)
-    for key in table.foreign_keys:
-        reference = (key.to_table, *key.to_columns)[:2]
-        put(key.name or f"fk_{'_'.join(key.columns)}", key.columns, foreign_key=reference)
-    for check in table.checks:
-        put(check.name or f"check_{'_'.join(check.columns)}", check.columns, check=True)
-    for index in table.indexes:
-        columns = index.columns if any(index.columns) else ()
-        previous = found.get(index.name)
-        if previous:
-            previous["index"] = True
-        else:
-            put(index.name, columns, unique=index.unique, index=True, type="idx")
-    return found
 
 
 def _names_in(action: ddl.Action) -> tuple[str, ...]:

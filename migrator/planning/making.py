@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,18 @@ _DEFERRED = -1
 """Stands for the index of an operation, of SQL that was put off."""
 
 
+@dataclass(slots=True)
+class _Script:
+    """What a migration writes, as far as it has been collected."""
+
+    key: MigrationKey
+    migration: Migration
+    collector: Collector
+    operations: list[Operation] = field(default_factory=list)
+    statements: list[Statement] = field(default_factory=list)
+    unshown: dict[int, str] = field(default_factory=dict)
+
+
 class _Maker:
     """Makes one plan."""
 
@@ -209,41 +222,24 @@ class _Maker:
     # -- forwards ----------------------------------------------------------------------------
 
     def _forwards(self, key: MigrationKey, effect: Effect, state: Any) -> tuple[Step, Any]:
-        migration = self.loader.graph.nodes[key]
-        collector = Collector(self.connection, atomic=bool(migration.atomic), catalog=self.catalog)
-        operations: list[Operation] = []
-        statements: list[Statement] = []
-        unshown: dict[int, str] = {}
-        with collector.collecting():
-            for index, operation in enumerate(migration.operations):
-                done = effect.operations[index]
+        script = self._script(key)
+        with script.collector.collecting():
+            for index, operation in enumerate(script.migration.operations):
                 before, state = state, state.clone()
                 apply_state(operation, key.app, state, str(key))
-                reason = ""
-                sql: tuple[str, ...] = ()
-                if not self._is_there(operation):
-                    try:
-                        sql = collector.forwards(operation, key.app, before, state)
-                    except Unshowable as error:
-                        reason, sql = str(error), collector.take()
-                self._note(operation)
-                if reason:
-                    unshown[index] = reason
-                    self.catalog.doubt(done.opaque_tables)
-                operations.append(
-                    describe_operation(
-                        operation,
-                        done,
-                        app=key.app,
-                        editor=collector.editor,
-                        before=before,
-                        shown=not reason,
-                    )
+                there = self._is_there(operation)
+                self._write(
+                    script,
+                    index,
+                    effect.operations[index],
+                    before,
+                    _nothing
+                    if there
+                    else partial(script.collector.forwards, operation, key.app, before, state),
                 )
-                statements += self._read(sql, index, done.tables)
-                self.following.finish(done, shown=not reason)
-            statements += self._deferred(collector, unshown, _tables(effect))
-        return self._step(migration, key, operations, statements, unshown), state
+                self._note(operation)
+            self._write_deferred(script, _tables(effect))
+        return self._step(script), state
 
     def _is_there(self, operation: DjangoOperation) -> bool:
         """Whether an extension has been made earlier in this plan: it is made but once."""
@@ -263,49 +259,71 @@ class _Maker:
 
     def _backwards(self, key: MigrationKey, effect: Effect, state: Any) -> Step:
         """As Migration.unapply: all states first, then the operations from the last one on."""
-        migration = self.loader.graph.nodes[key]
-        collector = Collector(self.connection, atomic=bool(migration.atomic), catalog=self.catalog)
+        script = self._script(key)
         around: list[tuple[int, DjangoOperation, Any, Any]] = []
-        for index, operation in enumerate(migration.operations):
+        for index, operation in enumerate(script.migration.operations):
             without, state = state, state.clone()
             apply_state(operation, key.app, state, str(key))
             around.append((index, operation, without, state))
-        operations: list[Operation] = []
-        statements: list[Statement] = []
-        unshown: dict[int, str] = {}
-        sql: tuple[str, ...]
-        with collector.collecting():
+        with script.collector.collecting():
             for index, operation, without, with_it in reversed(around):
-                done = _reversed_effect(effect.operations[index])
-                reason, sql = "", ()
-                if not operation.reversible:
-                    reason = "it cannot be taken back"
-                else:
-                    try:
-                        sql = collector.backwards(operation, key.app, with_it, without)
-                    except Unshowable as error:
-                        reason, sql = str(error), collector.take()
-                if reason:
-                    unshown[index] = reason
-                    self.catalog.doubt(done.opaque_tables)
-                operations.append(
-                    describe_operation(
-                        operation,
-                        done,
-                        app=key.app,
-                        editor=collector.editor,
-                        before=with_it,
-                        shown=not reason,
-                        back_to=without,
-                    )
+                self._write(
+                    script,
+                    index,
+                    _reversed_effect(effect.operations[index]),
+                    with_it,
+                    partial(_take_back, script.collector, operation, key.app, with_it, without),
+                    back_to=without,
                 )
-                statements += self._read(sql, index, done.tables)
-                self.following.finish(done, shown=not reason)
-            statements += self._deferred(collector, unshown, ())
-        step = self._step(migration, key, operations, statements, unshown)
-        return replace(step, backwards=True)
+            self._write_deferred(script, ())
+        return replace(self._step(script), backwards=True)
 
     # -- both --------------------------------------------------------------------------------
+
+    def _script(self, key: MigrationKey) -> _Script:
+        migration = self.loader.graph.nodes[key]
+        collector = Collector(self.connection, atomic=bool(migration.atomic), catalog=self.catalog)
+        return _Script(key, migration, collector)
+
+    def _write(
+        self,
+        script: _Script,
+        index: int,
+        effect: OperationEffect,
+        before: Any,
+        collect: Callable[[], tuple[str, ...]],
+        *,
+        back_to: Any = None,
+    ) -> None:
+        """Have an operation write its SQL, and describe what came of it."""
+        reason = ""
+        try:
+            sql = collect()
+        except Unshowable as error:
+            reason, sql = str(error), script.collector.take()
+            script.unshown[index] = reason
+            self.catalog.doubt(effect.opaque_tables)
+        script.operations.append(
+            describe_operation(
+                script.migration.operations[index],
+                effect,
+                app=script.key.app,
+                editor=script.collector.editor,
+                before=before,
+                shown=not reason,
+                back_to=back_to,
+            )
+        )
+        script.statements += self._read(sql, index, effect.tables)
+        self.following.finish(effect, shown=not reason)
+
+    def _write_deferred(self, script: _Script, effects: Iterable[TableEffect]) -> None:
+        try:
+            sql = script.collector.deferred()
+        except Exception as error:  # an operation of somebody's left something odd there
+            script.unshown[_DEFERRED] = str(error)
+            sql = script.collector.take()
+        script.statements += self._read(sql, None, effects)
 
     def _read(
         self, sql: Iterable[str], index: int | None, effects: Iterable[TableEffect]
@@ -316,41 +334,35 @@ class _Maker:
             self.catalog.take(statement.actions, tables, text)
             yield statement
 
-    def _deferred(
-        self, collector: Collector, unshown: dict[int, str], effects: Iterable[TableEffect]
-    ) -> Iterator[Statement]:
-        try:
-            sql = collector.deferred()
-        except Exception as error:  # an operation of somebody's left something odd there
-            unshown[_DEFERRED] = str(error)
-            sql = collector.take()
-        yield from self._read(sql, None, effects)
-
-    def _step(
-        self,
-        migration: Migration,
-        key: MigrationKey,
-        operations: Iterable[Operation],
-        statements: Iterable[Statement],
-        unshown: dict[int, str],
-    ) -> Step:
-        file, own = source_of(migration, self.base_dir)
-        operations = tuple(operations)
-        names = {operation.index: operation.description for operation in operations}
+    def _step(self, script: _Script) -> Step:
+        file, own = source_of(script.migration, self.base_dir)
+        names = {operation.index: operation.description for operation in script.operations}
         return Step(
-            migration=key,
-            atomic=bool(migration.atomic),
-            operations=operations,
-            statements=tuple(statements),
+            migration=script.key,
+            atomic=bool(script.migration.atomic),
+            operations=tuple(script.operations),
+            statements=tuple(script.statements),
             file=file,
             own=own,
             unshown="; ".join(
                 f"{names.get(index, 'SQL that was put off')}: {reason}"
-                for index, reason in unshown.items()
+                for index, reason in script.unshown.items()
             ),
-            ignored=ignored_rules(migration),
-            reasons=tuple(unshown.items()),
+            ignored=ignored_rules(script.migration),
+            reasons=tuple(script.unshown.items()),
         )
+
+
+def _nothing() -> tuple[str, ...]:
+    return ()
+
+
+def _take_back(
+    collector: Collector, operation: DjangoOperation, app: str, state: Any, without: Any
+) -> tuple[str, ...]:
+    if not operation.reversible:
+        raise Unshowable("it cannot be taken back")
+    return collector.backwards(operation, app, state, without)
 
 
 def _advance(migration: Migration, state: Any) -> None:
