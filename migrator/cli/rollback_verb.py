@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from journal import JournalError
 from migrator.cli.options import database_option, format_option, settings_option
-from migrator.cli.output import opened_output
+from migrator.cli.output import Hangup, write_out
 from migrator.cli.project import set_up_project
 from migrator.core.spelling import printable, spell_count
 from migrator.exceptions import DecisionNeeded, MigratorError, exit_code_of
@@ -72,10 +71,14 @@ _SHOWN = 20
 )
 @format_option("text", "markdown", "json", "html", "junit", "github")
 @click.option(
-    "-o",
-    "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the report to this file.",
+    "-o", "--output", metavar="FILE", help="Write the report there instead of to standard output."
+)
+@click.option(
+    "--report",
+    "reports",
+    multiple=True,
+    metavar="[FORMAT:]FILE",
+    help="Write the report there as well, in the format of the file's ending (repeatable).",
 )
 def rollback(
     run: str,
@@ -93,7 +96,8 @@ def rollback(
     lock_retries: int | None,
     verbosity: int,
     style: str,
-    output: Path | None,
+    output: str | None,
+    reports: tuple[str, ...],
 ) -> int:
     """Take back what RUN has applied, by the reverse of its migrations, the newest first.
 
@@ -104,10 +108,14 @@ def rollback(
     set_up_project(settings)
     from migrator.api import Migrator
     from migrator.core.options import MigratorOptions
+    from migrator.destinations import plan_destinations
     from migrator.progress import progress_for
     from migrator.prompts import InteractivePrompter
     from migrator.reports import render
 
+    destinations = plan_destinations(style, output, reports)
+    for destination in destinations:
+        destination.prepare()
     options = MigratorOptions(
         dry_run=dry_run,
         interactive=sys.stdin.isatty(),
@@ -135,15 +143,33 @@ def rollback(
         with log, contextlib.redirect_stdout(sys.stderr):
             report = migrator.rollback(run, confirm=confirm)
     except (MigratorError, JournalError) as error:
-        if style != "text":
-            with opened_output(output) as write:
-                write(render(_refusal(options, error), style).rstrip("\n") + "\n")
+        nothing = _refusal(options, error)
+        for destination in destinations:
+            if destination.style != "text":  # a person reads it on standard error
+                text = render(nothing, destination.style)
+                destination.deliver(text, _print, _say_aside)
         raise
-    terminal = output is None and sys.stdout.isatty()
-    text = render(report, style, terminal=terminal, verbosity=verbosity)
-    with opened_output(output) as write:
-        write(text if text.endswith("\n") else f"{text}\n")
+    for destination in reversed(destinations):  # standard output last: it may be closed
+        shown = destination.path is None
+        text = render(
+            report,
+            destination.style,
+            terminal=shown and sys.stdout.isatty(),
+            # Nobody who reads the file has seen each migration go by.
+            verbosity=verbosity if shown else max(verbosity, 2),
+        )
+        destination.deliver(text, _print, _say_aside)
     return report.exit_code
+
+
+def _print(text: str) -> None:
+    """To standard output, unless nobody reads it any more."""
+    with contextlib.suppress(Hangup):
+        write_out(text.rstrip("\n") + "\n")
+
+
+def _say_aside(text: str) -> None:
+    click.echo(text, err=True)
 
 
 def _refusal(options: MigratorOptions, error: MigratorError | JournalError) -> Report:

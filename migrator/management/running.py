@@ -8,13 +8,14 @@ import os
 import sys
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, NoReturn, TextIO
 
 from journal import JournalError
 from migrator.api import Migrator, granted_flags
 from migrator.core.options import MigratorOptions
+from migrator.destinations import plan_destinations
 from migrator.exceptions import ExitCode, MigratorError, UsageError, exit_code_of
-from migrator.management.destinations import Destination, plan_destinations
 from migrator.progress import progress_for
 from migrator.prompts import InteractivePrompter, Prompter
 from migrator.reports import FORMATS, render
@@ -169,6 +170,7 @@ def run_and_exit(
     """
     document = style != "text"
     stream = stderr if document and output is None else stdout
+    screen, aside = partial(_write, stdout), partial(_write, stderr)
     try:
         destinations = plan_destinations(style, output, reports)
         for destination in destinations:
@@ -189,20 +191,20 @@ def run_and_exit(
         nothing = _refusal(options, error)
         for destination in destinations:
             if destination.style != "text":  # a person reads it on standard error
-                _deliver(render(nothing, destination.style), destination, stdout, stderr)
+                destination.deliver(render(nothing, destination.style), screen, aside)
         fail(error, stderr)
     try:
         for destination in reversed(destinations):  # standard output last: it may be closed
-            screen = destination.path is None
+            shown = destination.path is None
             text = render(
                 report,
                 destination.style,
-                color=color if screen else False,
-                terminal=screen and _is_terminal(stdout),
+                color=color if shown else False,
+                terminal=shown and _is_terminal(stdout),
                 # Nobody who reads the file has seen each migration go by.
-                verbosity=options.verbosity if screen else max(options.verbosity, 2),
+                verbosity=options.verbosity if shown else max(options.verbosity, 2),
             )
-            _deliver(text, destination, stdout, stderr)
+            destination.deliver(text, screen, aside)
     except KeyboardInterrupt as error:  # the run is over and closed; only its report is cut short
         fail(error, stderr)
     if report.exit_code:
@@ -218,17 +220,6 @@ def _refusal(options: MigratorOptions, error: BaseException) -> Report:
         int(exit_code_of(error)),
     )
     return refused(options.kind, options.goal.value, shown)
-
-
-def _deliver(text: str, destination: Destination, stdout: TextIO, stderr: TextIO) -> None:
-    """Write a report; a disk that is full must not hide how the run ended."""
-    if destination.path is None:
-        _write(stdout, text)
-        return
-    try:
-        destination.path.write_text(text, encoding="utf-8", errors="backslashreplace")
-    except OSError as error:
-        _write(stderr, f"The report is not in {destination.path}: {error.strerror}.")
 
 
 def fail(error: BaseException, stderr: TextIO) -> NoReturn:

@@ -71,9 +71,7 @@ def run(context: Context) -> None:
         plan = _plan(executor, context.options.apps)
     run_syncdb = context.options.run_syncdb and bool(executor.loader.unmigrated_apps)
     if plan:
-        _back_up(
-            context, executor, destructive=passage.destructive or bool(context.options.rollback)
-        )
+        _back_up(context, executor, destructive=passage.destructive)
         context.emit(MigratingStarted(context.alias, len(plan), bool(context.options.rollback)))
     before = executor._create_project_state(  # type: ignore[attr-defined]
         with_applied_migrations=True

@@ -6,11 +6,12 @@ import json
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from tests.crash import wait_until_alone
-from tests.integration.test_rollback import MIGRATE, Site, notes, picture
+from tests.integration.test_rollback import MIGRATE, NOTES, Site, notes, picture
 from tests.projects import Project
 from tests.servers import Database
 from tests.zygote import Zygote
@@ -140,3 +141,33 @@ def test_a_run_that_was_killed_is_taken_back_as_far_as_it_came(
     site.rollback(run)
     assert picture(postgres_database) == before
     site.console("journal", "check")
+
+
+def test_a_backup_is_made_where_the_way_back_loses_rows_and_only_there(
+    site: Site, postgres_database: Database
+) -> None:
+    def backups(run: str, *args: str) -> list[object]:
+        said = site.rollback(run, *args, "--format", "json").stdout
+        return [each["backup"] for each in json.loads(said)["databases"]]
+
+    site.project.write_migration("notes", "0002_more", NOTES["0002_more"])
+    assert backups(site.migrate()) == [None]  # nothing is in what goes
+    assert backups(site.migrate(), "--backup") != [None]
+    run = site.migrate()
+    postgres_database.execute("INSERT INTO notes_tag (name) VALUES ('kept')")
+    site.rollback(run, code=3)
+    assert backups(run, "--allow-destructive") != [None]
+
+
+def test_a_report_in_each_format_that_is_asked_for(site: Site, tmp_path: Path) -> None:
+    site.project.write_migration("notes", "0002_more", NOTES["0002_more"])
+    run = site.migrate()
+    nowhere = site.rollback(run, "--report", str(tmp_path / "none" / "back.html"), code=2)
+    assert "cannot be written" in nowhere.stderr
+    page, document = tmp_path / "back.html", tmp_path / "document"
+    ended = site.rollback(run, "--report", str(page), "--report", f"json:{document}")
+    assert "taken back" in ended.output
+    assert "<html" in page.read_text()
+    assert json.loads(document.read_text())["kind"] == "rollback"
+    site.rollback("nosuchrun", "--report", f"json:{document}", code=2)
+    assert json.loads(document.read_text())["error"]["type"] == "UnknownRun"

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from migrator.exceptions import UsageError
 from migrator.reports import FORMATS
+
+Say: TypeAlias = Callable[[str], object]
+"""Writes a text where somebody reads it."""
 
 ENDINGS = {
     ".txt": "text",
@@ -46,6 +50,22 @@ class Destination:
                 f"The report cannot be written to {self.path}: {error.strerror}.",
                 hint="Choose another file.",
             ) from error
+
+    def deliver(self, text: str, screen: Say, aside: Say) -> None:
+        """Write the report; a disk that is full must not hide how the run ended.
+
+        Args:
+            text: The report.
+            screen: Where it goes when it is for no file.
+            aside: Told that the file could not be written.
+        """
+        if self.path is None:
+            screen(text)
+            return
+        try:
+            self.path.write_text(text, encoding="utf-8", errors="backslashreplace")
+        except OSError as error:
+            aside(f"The report is not in {self.path}: {error.strerror}.")
 
 
 def plan_destinations(
