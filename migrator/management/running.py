@@ -13,6 +13,7 @@ from typing import Any, NoReturn, TextIO
 
 from journal import JournalError
 from migrator.api import Migrator, granted_flags
+from migrator.core.flags import CHECK, GOES_WITH, PREVIEW, RESUME, contradiction, overlap
 from migrator.core.options import MigratorOptions
 from migrator.destinations import plan_destinations
 from migrator.exceptions import ExitCode, MigratorError, UsageError, exit_code_of
@@ -68,13 +69,14 @@ def add_run_arguments(parser: ArgumentParser) -> None:
         metavar="APP.NAME",
         help="Run again what was begun and has no outcome (repeatable).",
     )
-    parser.add_argument(
+    backup = parser.add_mutually_exclusive_group()
+    backup.add_argument(
         "--backup",
         action="store_const",
         const="always",
         help="Back every database up before it is migrated.",
     )
-    parser.add_argument(
+    backup.add_argument(
         "--no-backup",
         action="store_const",
         const="never",
@@ -232,33 +234,46 @@ def fail(error: BaseException, stderr: TextIO) -> NoReturn:
 
 
 def refuse_contradictions(options: dict[str, Any]) -> None:
-    """Options that exclude one another.
+    """Options that exclude one another, or of which nothing would come.
+
+    Args:
+        options: As parsed.
 
     Raises:
         UsageError
     """
-    chosen = [
-        flag
-        for flag, given in (
-            ("--check", options.get("check")),
-            ("--dry-run", options.get("dry_run")),
-            ("--resume", options.get("resume") is not None),
-        )
-        if given
-    ]
-    if len(chosen) > 1 and chosen != ["--dry-run", "--resume"]:
-        raise UsageError(f"{' and '.join(chosen)} exclude one another.", hint="Use one of them.")
-    if options.get("check") and options.get("repair"):
-        raise UsageError("--check changes nothing, so it cannot --repair.", hint="Use one of them.")
-    if options.get("expected") and not (options.get("check") or options.get("dry_run")):
-        raise UsageError("--expected goes with --check.", hint="Add --check.")
-    if options.get("fail_on_pending") and not options.get("check"):
-        raise UsageError("--fail-on-pending goes with --check.", hint="Add --check.")
-    if options.get("resume") is not None and options.get("databases"):
+    found = contradiction(_given(options))
+    if found is not None:
+        message, hint = found
+        raise UsageError(message, hint=hint)
+    both = overlap(options["assume_applied"], options["assume_not_applied"])
+    if both:
         raise UsageError(
-            "--resume continues a run with the databases it was opened for.",
-            hint="Leave --database out.",
+            f"--assume-applied and --assume-not-applied contradict one another about {both}.",
+            hint="Use one of them.",
         )
+
+
+def _given(options: dict[str, Any]) -> set[str]:
+    """The options of a call that were given, by their names in `core.flags`."""
+    values = {
+        **options,
+        "database": options["databases"],
+        "non_interactive": not options["interactive"],
+        "backup": options["backup"] == "always",
+        "no_backup": options["backup"] == "never",
+        "report": options["reports"],
+    }
+    named = {
+        flag: values.get(flag.removeprefix("--").replace("-", "_"))
+        for flag in (*GOES_WITH, CHECK, PREVIEW, RESUME)
+    }
+    return {
+        flag
+        for flag, value in named.items()
+        # An empty --resume means the newest run, an empty --test-command none.
+        if value not in (None, False, []) and (value != "" or flag == RESUME)
+    }
 
 
 @contextlib.contextmanager
