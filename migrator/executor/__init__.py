@@ -8,6 +8,7 @@
 - `patience`: short limits on waiting for locks, and another attempt after a pause.
 - `watcher`: who is in the way, said while a statement waits.
 - `probe`: looking at the live schema to tell whether an operation's effect is there.
+- `witness`: what a database remembers of a transaction whose outcome was lost.
 - `recorder`: what each migration sent, for the report.
 - `reconciliation`: the journal held against the recorded rows, as a pure function.
 - `ports`: the journal interface that the executor needs, with a null and an in-memory twin.

@@ -25,7 +25,8 @@ from migrator.executor.operations import (
     index_operation,
 )
 from migrator.executor.ports import Attempt, ExecutionJournal, Kind, latest_attempt
-from migrator.executor.probe import Probe, Witness, inspect_index
+from migrator.executor.probe import Probe, inspect_index
+from migrator.executor.witness import Witness
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +125,8 @@ class Doubts:
             # It counts anybody's changes of the schema (VACUUM too), and knows no transactions.
             return self._ask(step) is not False
         if committed is not None:
+            if committed and step.nature is Nature.SCHEMA and self._ask(step) is False:
+                raise self._lost(step, "was committed")
             return committed
         if step.nature is Nature.SCHEMA:
             if self.can_be_wrapped(step, editor):
@@ -230,7 +233,10 @@ class Doubts:
             f"{self.migration}:{step.index + self._onwards(step)}",
         )
         if following is None and self._ask(step) is False:
-            raise Diverged(
-                f"The journal says that operation {step.index} ({step.operation.describe()}) of "
-                f"{self.migration} is done on {self.alias}, and its effect is gone."
-            )
+            raise self._lost(step, "is done")
+
+    def _lost(self, step: Step, how: str) -> Diverged:
+        return Diverged(
+            f"The journal says that operation {step.index} ({step.operation.describe()}) of "
+            f"{self.migration} {how} on {self.alias}, and its effect is gone."
+        )

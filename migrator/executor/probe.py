@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
-from django.db import DatabaseError, router
+from django.db import router
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations import Migration
 from django.db.migrations.state import ProjectState
@@ -19,7 +19,7 @@ Fact: TypeAlias = tuple[object, ...]
 
 class SchemaProbe:
     """The default probe: tables, columns, nullability and names of indexes and constraints,
-    through Django's own introspection.
+    through Django's own introspection. Names are compared as the server keeps them.
     """
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
@@ -34,13 +34,15 @@ class SchemaProbe:
     ) -> bool | None:
         """Compare what the operation adds and removes with what is live."""
         touched = _touched_models(from_state, to_state)
-        before = set(self._facts(from_state, touched))
-        after = set(self._facts(to_state, touched))
+        before = set(map(self._spelled, self._facts(from_state, touched)))
+        after = set(map(self._spelled, self._facts(to_state, touched)))
         added = _without_details_of_new_tables(after - before, before)
         removed = {fact for fact in before - after if fact[0] != "null"}
-        if not added and not removed:
+        tables = {str(fact[1]) for fact in added | removed}
+        # Django's introspection looks for tables in the search path alone.
+        if not tables or any('"."' in table for table in tables):
             return None
-        live = self._live({str(fact[1]) for fact in added | removed})
+        live = self._live(tables)
         return added <= live and not removed & live
 
     def _facts(self, state: ProjectState, touched: set[tuple[str, str]]) -> Iterator[Fact]:
@@ -52,24 +54,62 @@ class SchemaProbe:
             if not router.allow_migrate_model(self.connection.alias, model):
                 continue
             yield from _table_facts(model)
+            for name in self._names(model):
+                yield ("name", options.db_table, name)
             for field in options.local_many_to_many:
                 through = field.remote_field.through
                 if through is not None and through._meta.auto_created:
                     yield from _table_facts(through)
 
+    def _names(self, model: Any) -> Iterator[str]:
+        """Of the indexes and constraints that Django makes on this vendor; the others it passes
+        over (conditions on MySQL, NULLS NOT DISTINCT before PostgreSQL 15).
+        """
+        editor: Any = self.connection.schema_editor(collect_sql=True)
+        expressions = self.connection.features.supports_expression_indexes
+        for index in model._meta.indexes:
+            if expressions or not index.contains_expressions:
+                yield index.name
+        for constraint in model._meta.constraints:
+            if constraint.create_sql(model, editor):
+                yield constraint.name
+
     def _live(self, tables: set[str]) -> set[Fact]:
         introspection = self.connection.introspection
         facts: set[Fact] = set()
         with self.connection.cursor() as cursor:
-            existing = set(introspection.table_names(cursor))
-            for table in tables & existing:
+            for existing in introspection.table_names(cursor):
+                (_, table) = self._spelled(("table", existing))
+                if table not in tables:
+                    continue
                 facts.add(("table", table))
-                for column in introspection.get_table_description(cursor, table):
+                for column in introspection.get_table_description(cursor, existing):
                     facts.add(("column", table, column.name))
                     facts.add(("null", table, column.name, bool(column.null_ok)))
-                for name in introspection.get_constraints(cursor, table):
+                for name in introspection.get_constraints(cursor, existing):
                     facts.add(("name", table, name))
         return facts
+
+    def _spelled(self, fact: Fact) -> Fact:
+        """A fact with its names as the server keeps them.
+
+        PostgreSQL cuts every name off at 63 bytes without an error; MySQL, as it was set up
+        (`lower_case_table_names`), keeps tables in lower case.
+        """
+        kind, *names = fact
+        if self.connection.vendor == "postgresql":
+            limit = self.connection.ops.max_name_length() or 63
+            names = [_cut(name, limit) if isinstance(name, str) else name for name in names]
+        if self.connection.features.ignores_table_name_case:
+            names[0] = str(names[0]).lower()
+        return (kind, *names)
+
+
+def _cut(name: str, limit: int) -> str:
+    """At most so many bytes, and no half of a character."""
+    if '"."' in name:
+        return name  # a schema and a table
+    return name.encode()[:limit].decode(errors="ignore")
 
 
 def _touched_models(before: ProjectState, after: ProjectState) -> set[tuple[str, str]]:
@@ -85,8 +125,6 @@ def _table_facts(model: Any) -> Iterator[Fact]:
         if field.column is not None:
             yield ("column", table, field.column)
             yield ("null", table, field.column, bool(field.null))
-    for named in (*model._meta.indexes, *model._meta.constraints):
-        yield ("name", table, named.name)
 
 
 def _without_details_of_new_tables(added: set[Fact], before: set[Fact]) -> set[Fact]:
@@ -126,46 +164,3 @@ def inspect_index(connection: BaseDatabaseWrapper, table: str, name: str) -> str
         cursor.execute(_INDEX_STATE, [connection.ops.quote_name(table), name])
         row = cursor.fetchone()
     return "absent" if row is None else "valid" if row[0] else "invalid"
-
-
-class Witness:
-    """What a database itself remembers about a transaction that was, or was not, committed.
-
-    PostgreSQL knows the status of each transaction by its id; SQLite counts committed changes
-    of the schema in its header (https://www.sqlite.org/fileformat2.html#schema_cookie).
-    """
-
-    def __init__(self, connection: BaseDatabaseWrapper) -> None:
-        self.connection = connection
-
-    def token(self) -> str:
-        """What to remember of the transaction in progress, before it has done anything; "" where
-        there is no such thing.
-        """
-        if self.connection.vendor == "postgresql":
-            return str(self._ask("SELECT pg_catalog.pg_current_xact_id()::text"))
-        if self.connection.vendor == "sqlite":
-            return str(self._ask("PRAGMA schema_version"))
-        return ""
-
-    def committed(self, token: str, *, changes_schema: bool) -> bool | None:
-        """Whether that transaction was committed; None when nobody can tell.
-
-        Args:
-            token: What `token` returned in it.
-            changes_schema: Whether it was bound to change the schema, had it been committed.
-        """
-        if not token:
-            return None
-        if self.connection.vendor == "sqlite":
-            return str(self._ask("PRAGMA schema_version")) != token if changes_schema else None
-        try:
-            status = self._ask("SELECT pg_catalog.pg_xact_status(%s::xid8)", token)
-        except DatabaseError:  # "transaction ID … is in the future": another database
-            return None
-        return {"committed": True, "aborted": False}.get(str(status))
-
-    def _ask(self, sql: str, *params: str) -> object:
-        with self.connection.cursor() as cursor:
-            cursor.execute(sql, params)
-            return cursor.fetchone()[0]

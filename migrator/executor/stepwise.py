@@ -43,8 +43,9 @@ from migrator.executor.operations import (
 )
 from migrator.executor.patience import Contended, LockPatience
 from migrator.executor.ports import Attempt, ExecutionJournal, Kind, latest_attempt
-from migrator.executor.probe import Probe, Witness
+from migrator.executor.probe import Probe
 from migrator.executor.statements import StatementLog, first_line, run_deferred
+from migrator.executor.witness import Witness
 
 _KNOWN = (Nature.INERT, Nature.SCHEMA, Nature.INDEX)
 """What can be told about these without anybody's decision, however far they got."""
