@@ -48,6 +48,7 @@ class Narrator:
         self.positions: dict[str, tuple[int, int]] = {}
         self._repaired: set[str] = set()
         self._waited: dict[str, float] = {}
+        self._named: dict[str, tuple[str, ...]] = {}
 
     def follow(self, event: ev.Event) -> None:
         """Remember what later lines need: how wide the aliases are, which migration it is."""
@@ -151,13 +152,19 @@ class Narrator:
                 return [f"backup: {spell_backup(event)}"]
             case ev.LockContended(_, migration):
                 said = f"{self._counter(event.alias)}{migration}: {spell_contention(event)}"
-                return [said, *_indented(list(event.blockers))]
+                return [said, *_indented(self._unnamed(event))]
             case ev.LockWaiting(_, migration, seconds):
                 if not self._worth_saying(event):
                     return []
                 said = f"{self._counter(event.alias)}{migration} waits for a lock"
                 said += f", {spell_seconds(seconds)} so far"
-                return [said, *_indented(list(event.blockers))]
+                return [said, *_indented(self._unnamed(event))]
+
+    def _unnamed(self, event: ev.LockWaiting | ev.LockContended) -> list[str]:
+        """Who is in the way, where it is not who was named last."""
+        before = self._named.get(event.alias)
+        self._named[event.alias] = event.blockers
+        return [] if event.blockers == before else list(event.blockers)
 
     def _worth_saying(self, event: ev.LockWaiting) -> bool:
         """A wait is told when it begins, and again each time that it has doubled."""

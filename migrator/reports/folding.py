@@ -105,6 +105,9 @@ class _Draft:
 
     def build(self, goal: str, until: str = "") -> DatabaseReport:
         outcome = self.outcome(goal)
+        spans = self.timeline.spans(until)
+        # A step that failed or was cut short has taken its time, too, and nobody says how much.
+        stepped = sum(span.seconds for span in spans if span.kind == "step")
         return DatabaseReport(
             alias=self.alias,
             vendor=self.vendor,
@@ -129,9 +132,9 @@ class _Draft:
             backup=self.backup,
             contended=tuple(self.contended),
             scans=tuple(self.scans),
-            timeline=self.timeline.spans(until),
+            timeline=spans,
             warnings=tuple(self.warnings),
-            seconds=self.seconds,
+            seconds=self.seconds if self.finished else max(self.seconds, stepped),
         )
 
 

@@ -74,11 +74,14 @@ def add_precautions(page: Page, database: DatabaseReport) -> None:
         if backup.removed:
             older = spell_count(len(backup.removed), "older backup")
             page.paragraph(f"{older} removed", indent=2, label=" ", hang=_HANG)
+    named = database.error.message if database.error else ""
     for contended in database.contended:
         attempt = f"attempt {contended.attempt}" if contended.attempt > 1 else "first attempt"
         text = f"{contended.migration}, {attempt}: {spell_contention(contended)}"
-        if contended.blockers:
-            text += f"\n{spell_blockers(contended.blockers)}"
+        who = spell_blockers(contended.blockers)
+        if who and who not in named:  # once, in the error or where it was first in the way
+            text += f"\n{who}"
+            named += who
         page.paragraph(text, indent=2, label="waited", hang=_HANG)
 
 

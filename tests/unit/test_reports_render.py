@@ -469,6 +469,16 @@ def test_text_and_markdown_tell_findings_consent_backup_waits_and_tests() -> Non
         assert said.index("DS101") < said.index("LK101") < said.index("IX101")
 
 
+def test_the_text_report_names_who_is_in_the_way_once() -> None:
+    slow, session = key("shop.0002_total"), "session 4711, nightly"
+    waits = [ev.LockContended("a", slow, n, 3.0, 0.5, (session,)) for n in (1, 2)]
+    failed = ev.AliasFailed("a", "LockTimedOut", f"It got no lock. In the way: {session}.", "", 1)
+    for events, labels in (([*waits], 2), ([*waits, failed], 2)):
+        text = TextReportFormatter().render(fold([opened("a"), *events, closed("failed", 1)]))
+        assert text.count("waited") == labels
+        assert text.count(session) == 1
+
+
 def test_json_tells_findings_consent_backup_waits_and_tests() -> None:
     document = json.loads(render(eventful_report(), "json"))
     database = next(d for d in document["databases"] if d["alias"] == "shop_db")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from migrator.core import events as ev
 from migrator.reports.axis import plan_axis
-from migrator.reports.folding import fold
+from migrator.reports.folding import ReportBuilder, fold
 from migrator.reports.timeline import Timeline
 from tests.unit.report_events import (
     BEGAN,
@@ -20,6 +20,7 @@ from tests.unit.report_events import (
     healthy_run,
     key,
     large_report,
+    opened,
 )
 
 
@@ -127,3 +128,16 @@ def test_the_axis_keeps_the_order_and_ends_with_the_last(busy: list[tuple[float,
     assert places[0] >= -1e-6
     assert places[-1] == pytest.approx(axis.length, abs=0.011, rel=1e-6)
     assert all(0 <= tick.at <= axis.length + 1e-6 for tick in axis.ticks())
+
+
+def test_the_step_that_failed_counts_to_what_the_alias_took() -> None:
+    builder = ReportBuilder()
+    builder.add(opened("a"), at(0))
+    for second, event in (
+        (0, ev.TransitionStarted("a", "guard", "pending", "guarded")),
+        (1, ev.TransitionFinished("a", "guard", "guarded", 1.0)),
+        (1, ev.TransitionStarted("a", "migrate", "repaired", "migrated")),
+        (31, ev.AliasFailed("a", "MigrationFailed", "No.", "", 1)),
+    ):
+        builder.add(event, at(second))
+    assert builder.build().database("a").seconds == 31.0
