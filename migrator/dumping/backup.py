@@ -84,6 +84,7 @@ def back_up(
         found = _reuse(earlier)
         if found is not None:
             emit(_made(found, earlier.seconds or 0.0))
+            emit(_kept(ledger.alias, found))
             return found
         emit(
             Warned(
@@ -109,10 +110,17 @@ def back_up(
 
 def _has_changed(ledger: Ledger) -> bool:
     """Whether this run has changed the database, or may have. What was committed while the
-    outcome was lost has been reconciled by the scan.
+    outcome was lost has been reconciled by the scan. Outside of a transaction each operation
+    counts, unless it is known to have left nothing.
     """
-    return bool(ledger.entries("operation")) or any(
-        entry.phase in (Phase.DONE, Phase.RECONCILED) or entry.payload.get("atomic") is False
+    attempts: dict[tuple[str, int], bool] = {}
+    for entry in ledger.entries("operation"):
+        harmless = entry.phase is Phase.FAILED and entry.payload.get("effects") is False
+        attempts[entry.name, entry.attempt] = harmless
+    return not all(attempts.values()) or any(
+        entry.phase in (Phase.DONE, Phase.RECONCILED)
+        # On its way back, one with an unapply() of its own journals no operations.
+        or (entry.payload.get("atomic") is False and entry.payload.get("direction") == "backwards")
         for entry in ledger.entries("migration")
     )
 
@@ -247,6 +255,18 @@ def _reuse(entry: Entry) -> Archive | None:
     except (ArchiveRefused, OSError):
         return None
     return archive if there and archive.facts.sha256 == entry.payload.get("digest") else None
+
+
+def _kept(alias: str, archive: Archive) -> Warned:
+    """The way back is older than this part of the run: whoever relies on it has to know."""
+    made = datetime.fromisoformat(archive.facts.made_at).astimezone(UTC)
+    return Warned(
+        alias,
+        f"The backup is that of {made:%Y-%m-%d %H:%M:%S} UTC, from before this run changed "
+        "anything; what has been written since is not in it.",
+        f"A new one would hold what the run has changed already. For one of now as well: "
+        f"migrator backup --database {alias}.",
+    )
 
 
 _NOTHING = Facts("", "", "", "", "", "", 0, "", "")

@@ -256,6 +256,51 @@ def test_a_resumed_run_keeps_the_backup_from_before_its_first_migration(
     assert backups(project) == [path]
     assert (path.stat().st_mtime_ns, path.stat().st_ino) == made
     assert len([e for e in entries(project, "backup") if e["phase"] == "done"]) == 1
+    made_at = json.loads(facts_of(path).read_text())["made_at"]
+    assert f"The backup is that of {made_at[:19].replace('T', ' ')} UTC" in resumed.output
+
+
+@pytest.mark.mysql
+def test_without_transactional_ddl_a_resumed_run_says_how_old_its_backup_is(
+    shop: Callable[..., Project], mysql_database: Database
+) -> None:
+    """The application went on writing after the operation that was kept."""
+    project = shop(mysql_database)
+    evolve(project)
+    project.write("shop/migrations/0002_destroys.py", DESTROYS_LATER)
+    project.write("hold", "")
+    assert migrate(project, "--allow-destructive").returncode == 1
+    (path,) = backups(project)
+    made_at = json.loads(facts_of(path).read_text())["made_at"]
+    (project.root / "hold").unlink()
+    resumed = project.manage("migrate_all", "--resume", "--non-interactive")
+    assert resumed.returncode == 0, resumed
+    assert backups(project) == [path]
+    assert f"The backup is that of {made_at[:19].replace('T', ' ')} UTC" in resumed.output
+    assert "what has been written since is not in it" in " ".join(resumed.output.split())
+
+
+@pytest.mark.mysql
+def test_without_transactional_ddl_what_left_nothing_is_backed_up_anew(
+    shop: Callable[..., Project], mysql_database: Database
+) -> None:
+    project = shop(mysql_database)
+    evolve(project)
+    waits_first = DESTROYS_LATER.replace(
+        "operations = [", "operations = [migrations.RunPython(wait),", 1
+    )
+    project.write("shop/migrations/0002_destroys.py", waits_first)
+    project.write("hold", "")
+    assert migrate(project, "--allow-destructive").returncode == 1
+    mysql_database.execute("INSERT INTO shop_item (name, note) VALUES ('young', 'n')")
+    before = mysql_database.dump(schema_only=False)
+    (project.root / "hold").unlink()
+    resumed = project.manage("migrate_all", "--resume", "--non-interactive")
+    assert resumed.returncode == 0, resumed
+    assert "The backup is that of" not in resumed.output
+    (path,) = backups(project)
+    assert project.migrator("restore", path.name.partition(".")[0], "--yes").returncode == 0
+    assert mysql_database.dump(schema_only=False) == before
 
 
 def test_a_run_that_had_changed_nothing_makes_its_backup_anew(
@@ -295,6 +340,43 @@ def test_into_another_database(shop: Callable[..., Project], database: Database)
         assert copied.dump(schema_only=False) == expected
     finally:
         type(database)(**{**vars(database), _key(database): _as_key(database, other)}).drop()
+
+
+def test_no_database_is_made_before_somebody_consents(
+    shop: Callable[..., Project], database: Database
+) -> None:
+    project = shop(database)
+    run = project.migrator("backup", check=True).stdout.split()[-1]
+    other = f"{database.name}_phantom"
+    checked = project.migrator("restore", run, "--into", other, "--check")
+    assert checked.returncode == 0, checked
+    assert "is whole" in checked.stdout
+    asked = project.migrator("restore", run, "--into", other)
+    assert asked.returncode == 3, asked
+    assert "so it is made" in asked.stderr
+    assert not _exists(database, other)
+
+
+def test_a_backup_that_cannot_be_read_is_not_passed_over_in_silence(
+    shop: Callable[..., Project], sqlite_database: Database
+) -> None:
+    project = shop(sqlite_database)
+    project.migrator("backup", check=True)
+    (path,) = backups(project)
+    path.with_suffix(".json").write_text("{", encoding="utf-8")
+    listed = project.migrator("restore", "--list")
+    assert f"{path.stem}.json cannot be read" in listed.stderr
+
+
+def _exists(database: Database, other: str) -> bool:
+    if database.vendor == "sqlite":
+        return Path(_as_key(database, other)).exists()
+    catalog, name = (
+        ("pg_database", "datname")
+        if database.vendor == "postgresql"
+        else ("information_schema.schemata", "schema_name")
+    )
+    return any(found == other for (found,) in database.query(f"SELECT {name} FROM {catalog}"))
 
 
 def _key(database: Database) -> str:
@@ -617,6 +699,10 @@ def test_questions_that_make_no_sense(
         ["restore", "1", "--database", "nowhere", "--yes"],
         ["backup", "--database", "nowhere"],
         ["restore", "1", "--database", "a", "--database", "b"],
+        ["restore", "1", "--list"],
+        ["restore", "--list", "--into", "other"],
+        ["restore", "--list", "--yes"],
+        ["restore", "1", "--check", "--yes"],
     ):
         done = project.migrator(*arguments)
         assert done.returncode == 2, done
