@@ -41,6 +41,15 @@ def fetch(
         return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
 
 
+def fetch_rows(
+    connection: BaseDatabaseWrapper, name: str, params: Mapping[str, Any] | None = None
+) -> list[tuple[Any, ...]]:
+    """The rows of a named query, in the order of its columns: for those that are many."""
+    with connection.cursor() as cursor:
+        cursor.execute(load_sql(name), params)
+        return list(cursor.fetchall())
+
+
 def fetch_row(
     connection: BaseDatabaseWrapper, sql: str, params: Mapping[str, Any] | None = None
 ) -> tuple[Any, ...]:

@@ -336,7 +336,8 @@ def _snapshot(connection: BaseDatabaseWrapper) -> Iterator[None]:
 
     The functions that deparse views and expressions lock what they look at, as a reader does.
     The time limit keeps a scan from hanging behind somebody's ALTER TABLE, and, being shorter
-    than deadlock_timeout (1 s), makes us the one that gives way where both would wait.
+    than deadlock_timeout (1 s), makes us the one that gives way where both would wait. Compiling
+    a query costs more than it saves where each runs once over some thousands of rows.
     """
     if connection.in_atomic_block or not connection.get_autocommit():
         yield
@@ -347,7 +348,7 @@ def _snapshot(connection: BaseDatabaseWrapper) -> Iterator[None]:
     try:
         fetch_row(
             connection,
-            "SELECT set_config('lock_timeout', %(limit)s, true)",
+            "SELECT set_config('lock_timeout', %(limit)s, true), set_config('jit', 'off', true)",
             {"limit": LOCK_LIMIT},
         )
         yield

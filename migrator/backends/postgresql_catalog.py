@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from functools import cache
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from migrator.backends.catalog import Row, fetch, grouped
+from migrator.backends.catalog import Row, fetch, fetch_rows
 from migrator.core import schema as core
 
 _ACTIONS = {
@@ -20,6 +24,12 @@ _ACTIONS = {
 }
 _IDENTITY = {"a": "always", "d": "by default"}
 _EXTRA_KINDS = {"v": "view", "m": "materialized view", "f": "foreign table"}
+_SYSTEM_COLUMNS = {-6: "tableoid"}
+"""The only one that a constraint may name."""
+_DEFAULT_COLLATION = 100
+_USUAL_COLLATIONS = frozenset({0, _DEFAULT_COLLATION})
+"""Of a column that has none, and of one that has the database's."""
+_DESCENDING, _NULLS_FIRST = 1, 2
 _NEXTVAL = re.compile(r"^\(*nextval\('(?:[^']|'')+'::regclass\)\)?(?:::[a-z ]+)?\)*$")
 _NULL = re.compile(r"^NULL(?:::.+)?$")
 
@@ -35,12 +45,13 @@ def inspect_schema(connection: BaseDatabaseWrapper, schemas: Collection[str]) ->
     relations = fetch(connection, "postgresql_relations", scope)
     tables = [row for row in relations if row["kind"] in "rp" and row["readable"]]
     others = [row for row in relations if row["kind"] not in "rp"]
-    oids = {"tables": [row["oid"] for row in tables]}
-    parts = {
-        name: grouped(fetch(connection, f"postgresql_{name}", oids), "relation")
-        for name in ("columns", "constraints", "indexes", "triggers")
-    }
-    built = {table.key: table for table in (_table(row, parts) for row in tables)}
+    wanted = {"tables": [row["oid"] for row in tables]}
+    parts = _Parts()
+    parts.add_columns(fetch_rows(connection, "postgresql_columns", wanted))
+    parts.add_constraints(fetch_rows(connection, "postgresql_constraints", wanted))
+    parts.add_indexes(fetch_rows(connection, "postgresql_indexes", wanted))
+    parts.add_triggers(fetch_rows(connection, "postgresql_triggers", wanted))
+    built = {table.key: table for table in (parts.table(row) for row in tables)}
     return core.Schema(
         vendor="postgresql",
         tables=built,
@@ -51,117 +62,198 @@ def inspect_schema(connection: BaseDatabaseWrapper, schemas: Collection[str]) ->
     )
 
 
+class _Parts:
+    """What is on each table, by its oid.
+
+    The server tells keys by the numbers of their columns, which are put into words here: to
+    join the catalog of columns for each of thousands of keys costs it far more. Equal columns
+    and keys of indexes are one object; most tables begin with the same few.
+    """
+
+    def __init__(self) -> None:
+        self._columns: defaultdict[int, list[core.Column]] = defaultdict(list)
+        self._names: defaultdict[int, dict[int, str]] = defaultdict(_SYSTEM_COLUMNS.copy)
+        self._collations: dict[tuple[int, int], int] = {}
+        self._primary_keys: dict[int, core.PrimaryKey] = {}
+        self._uniques: defaultdict[int, list[core.Unique]] = defaultdict(list)
+        self._foreign_keys: defaultdict[int, list[core.ForeignKey]] = defaultdict(list)
+        self._checks: defaultdict[int, list[core.Check]] = defaultdict(list)
+        self._exclusions: defaultdict[int, list[core.Exclusion]] = defaultdict(list)
+        self._indexes: defaultdict[int, list[core.Index]] = defaultdict(list)
+        self._triggers: defaultdict[int, list[core.Trigger]] = defaultdict(list)
+
+    def table(self, row: Row) -> core.Table:
+        """The table of a row of relations."""
+        oid = row["oid"]
+        return core.Table(
+            name=row["name"],
+            schema=row["schema"],
+            columns=tuple(self._columns.get(oid, ())),
+            primary_key=self._primary_keys.get(oid),
+            uniques=tuple(self._uniques.get(oid, ())),
+            foreign_keys=tuple(self._foreign_keys.get(oid, ())),
+            checks=tuple(self._checks.get(oid, ())),
+            exclusions=tuple(self._exclusions.get(oid, ())),
+            indexes=tuple(self._indexes.get(oid, ())),
+            triggers=tuple(self._triggers.get(oid, ())),
+        )
+
+    def add_columns(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Rows of postgresql_columns; these come first, since all else names columns."""
+        made: dict[tuple[Any, ...], core.Column] = {}
+        for row in rows:
+            relation, number, collation = row[:3]
+            facts = row[3:]
+            column = made.get(facts)
+            if column is None:
+                column = made[facts] = _column(*facts)
+            self._columns[relation].append(column)
+            self._names[relation][number] = column.name
+            if collation not in _USUAL_COLLATIONS:
+                self._collations[relation, number] = collation
+
+    def add_constraints(self, rows: Iterable[Sequence[Any]]) -> None:
+        """Rows of postgresql_constraints."""
+        for (
+            relation, name, kind, numbers, to_relation, to_schema, to_name, to_numbers, to_names,
+            deferrable, initially_deferred, on_delete, on_update, valid, nulls_not_distinct,
+            definition,
+        ) in rows:  # fmt: skip
+            columns = self._named(relation, numbers)
+            if kind == "p":
+                self._primary_keys[relation] = core.PrimaryKey(name, columns)
+            elif kind == "u":
+                self._uniques[relation].append(
+                    core.Unique(
+                        name,
+                        columns,
+                        deferrable=deferrable,
+                        initially_deferred=initially_deferred,
+                        nulls_distinct=not nulls_not_distinct,
+                    )
+                )
+            elif kind == "f":
+                self._foreign_keys[relation].append(
+                    core.ForeignKey(
+                        name,
+                        columns,
+                        to_table=core.table_key(to_schema, to_name),
+                        to_columns=(
+                            self._named(to_relation, to_numbers)
+                            if to_names is None
+                            else tuple(to_names)
+                        ),
+                        deferrable=deferrable,
+                        initially_deferred=initially_deferred,
+                        on_delete=_ACTIONS.get(on_delete, on_delete),
+                        on_update=_ACTIONS.get(on_update, on_update),
+                        valid=valid,
+                    )
+                )
+            elif kind == "c":
+                self._checks[relation].append(core.Check(name, definition or "", columns, valid))
+            else:
+                self._exclusions[relation].append(core.Exclusion(name, definition))
+
+    def add_indexes(self, rows: Iterable[Sequence[Any]]) -> None:
+        """Rows of postgresql_indexes: an index is as many of them as it has columns."""
+        made: dict[tuple[Any, ...], core.IndexKey] = {}
+        for head, keys in groupby(rows, itemgetter(slice(0, 7))):
+            relation, name, unique, method, condition, valid, nulls_not_distinct = head
+            names = self._names[relation]
+            own: list[core.IndexKey] = []
+            include: list[str] = []
+            for *_, included, number, expression, option, opclass, collation, collated in keys:
+                column = names.get(number, "")
+                if included:
+                    include.append(column)
+                    continue
+                usual = collation == self._collations.get((relation, number), _DEFAULT_COLLATION)
+                ordered = method == "btree"
+                facts = (column, expression, option, ordered, opclass, "" if usual else collated)
+                key = made.get(facts)
+                if key is None:
+                    key = made[facts] = _index_key(*facts)
+                own.append(key)
+            self._indexes[relation].append(
+                core.Index(
+                    name=name,
+                    keys=tuple(own),
+                    unique=unique,
+                    method=method,
+                    condition=condition,
+                    include=tuple(include),
+                    nulls_distinct=not nulls_not_distinct,
+                    valid=valid,
+                )
+            )
+
+    def add_triggers(self, rows: Iterable[Sequence[Any]]) -> None:
+        """Rows of postgresql_triggers."""
+        for relation, name, definition, enabled in rows:
+            self._triggers[relation].append(core.Trigger(name, definition, enabled))
+
+    def _named(self, relation: int, numbers: str) -> tuple[str, ...]:
+        names = self._names[relation]
+        return tuple(names[number] for number in _numbers(numbers) if number in names)
+
+
+@cache
+def _numbers(array: str) -> tuple[int, ...]:
+    """The numbers of an array of smallint as the server writes it: "{1,2}"."""
+    return tuple(int(number) for number in array.strip("{}").split(",") if number)
+
+
 def _key(row: Row) -> str:
     return core.table_key(row["schema"], row["name"])
 
 
-def _table(row: Row, parts: Mapping[str, Mapping[int, Sequence[Row]]]) -> core.Table:
-    def of(part: str) -> Sequence[Row]:
-        return parts[part].get(row["oid"], ())
-
-    constraints = grouped([dict(item) for item in of("constraints")], "kind")
-    primary = constraints.get("p")
-    return core.Table(
-        name=row["name"],
-        schema=row["schema"],
-        columns=tuple(_column(item) for item in of("columns")),
-        primary_key=(
-            core.PrimaryKey(primary[0]["name"], tuple(primary[0]["columns"])) if primary else None
-        ),
-        uniques=tuple(_unique(item) for item in constraints.get("u", ())),
-        foreign_keys=tuple(_foreign_key(item) for item in constraints.get("f", ())),
-        checks=tuple(_check(item) for item in constraints.get("c", ())),
-        exclusions=tuple(
-            core.Exclusion(item["name"], item["definition"]) for item in constraints.get("x", ())
-        ),
-        indexes=tuple(
-            _index(keys) for keys in grouped([dict(k) for k in of("indexes")], "name").values()
-        ),
-        triggers=tuple(
-            core.Trigger(item["name"], item["definition"], item["enabled"])
-            for item in of("triggers")
-        ),
-    )
-
-
-def _column(row: Row) -> core.Column:
-    expression = row["expression"]
-    identity = _IDENTITY.get(row["identity"], "")
-    default = None if row["generated"] else expression
+def _column(
+    name: str,
+    type_name: str,
+    nullable: bool,
+    expression: str | None,
+    identity: str,
+    generated: str,
+    collation: str,
+) -> core.Column:
+    kind = _IDENTITY.get(identity, "")
+    default = None if generated else expression
     if default is not None and _NEXTVAL.match(default):
         # Whoever owns the sequence: a dump, a rename or a hand may have lost the ownership.
-        identity, default = "serial", None
+        kind, default = "serial", None
     elif default is not None and _NULL.match(default):
         default = None
     return core.Column(
-        name=row["name"],
-        type=row["type"],
-        nullable=row["nullable"],
+        name=name,
+        type=type_name,
+        nullable=nullable,
         default=default,
-        identity=identity,
-        generated=expression if row["generated"] else None,
-        stored=row["generated"] == "s",
-        collation=row["collation"],
+        identity=kind,
+        generated=expression if generated else None,
+        stored=generated == "s",
+        collation=collation,
     )
 
 
-def _unique(row: Row) -> core.Unique:
-    return core.Unique(
-        name=row["name"],
-        columns=tuple(row["columns"]),
-        deferrable=row["deferrable"],
-        initially_deferred=row["initially_deferred"],
-        nulls_distinct=not row["nulls_not_distinct"],
-    )
-
-
-def _foreign_key(row: Row) -> core.ForeignKey:
-    return core.ForeignKey(
-        name=row["name"],
-        columns=tuple(row["columns"]),
-        to_table=core.table_key(row["to_schema"], row["to_name"]),
-        to_columns=tuple(row["to_columns"]),
-        deferrable=row["deferrable"],
-        initially_deferred=row["initially_deferred"],
-        on_delete=str(_ACTIONS.get(row["on_delete"], row["on_delete"])),
-        on_update=str(_ACTIONS.get(row["on_update"], row["on_update"])),
-        valid=row["valid"],
-    )
-
-
-def _check(row: Row) -> core.Check:
-    return core.Check(
-        name=row["name"],
-        expression=row["definition"] or "",
-        columns=tuple(row["columns"]),
-        valid=row["valid"],
-    )
-
-
-def _index(keys: Sequence[Row]) -> core.Index:
-    first = keys[0]
-    return core.Index(
-        name=first["name"],
-        keys=tuple(_index_key(key) for key in keys if not key["included"]),
-        unique=first["unique"],
-        method=first["method"],
-        condition=first["condition"],
-        include=tuple(key["column"] for key in keys if key["included"]),
-        nulls_distinct=not first["nulls_not_distinct"],
-        valid=first["valid"],
-    )
-
-
-def _index_key(row: Row) -> core.IndexKey:
+def _index_key(
+    column: str,
+    expression: str,
+    option: int,
+    ordered: bool,
+    opclass: str,
+    collation: str,
+) -> core.IndexKey:
+    descending, nulls_first = bool(option & _DESCENDING), bool(option & _NULLS_FIRST)
     # NULLs come last in ascending and first in descending order unless somebody said otherwise.
-    usual = row["nulls_first"] == row["descending"] or not row["ordered"]
+    usual = nulls_first == descending or not ordered
     return core.IndexKey(
-        column=row["column"],
-        expression=row["expression"],
-        descending=row["descending"],
-        nulls_first=None if usual else row["nulls_first"],
-        opclass=row["opclass"],
-        collation=row["collation"],
+        column=column,
+        expression=expression,
+        descending=descending,
+        nulls_first=None if usual else nulls_first,
+        opclass=opclass,
+        collation=collation,
     )
 
 

@@ -256,6 +256,43 @@ def test_partitions_are_tables_and_their_foreign_keys_stand_once(inspect: Inspec
     assert only(schema, "part_1").primary_key == PrimaryKey("part_1_pkey", ("id", "at"))
 
 
+def test_keys_are_told_by_the_names_that_columns_have_now(inspect: Inspect) -> None:
+    """The catalog keeps the numbers of columns, with gaps where some were dropped."""
+    schema = inspect(
+        """
+        CREATE SCHEMA apart;
+        CREATE TABLE apart.far (gone int, a int, b text COLLATE "C", UNIQUE (b, a));
+        ALTER TABLE apart.far DROP COLUMN gone;
+        CREATE TABLE near (gone int, x int, y text COLLATE "C", z text,
+            CONSTRAINT far FOREIGN KEY (y, x) REFERENCES apart.far (b, a),
+            CONSTRAINT bare CHECK (true),
+            CONSTRAINT which CHECK (tableoid > 0 AND x > 0));
+        ALTER TABLE near DROP COLUMN gone;
+        ALTER TABLE near RENAME COLUMN z TO w;
+        CREATE INDEX i1 ON near (y, w) INCLUDE (x);
+        CREATE INDEX i2 ON near (y COLLATE "default", lower(w) DESC NULLS LAST);
+        CREATE INDEX i3 ON near USING hash (w);
+        """
+    )
+    table = only(schema, "near")
+    assert table.foreign_keys == (ForeignKey("far", ("y", "x"), 'apart"."far', ("b", "a")),)
+    assert {check.name: check.columns for check in table.checks} == {
+        "bare": (),
+        "which": ("tableoid", "x"),
+    }
+    assert table.indexes == (
+        Index("i1", (IndexKey("y"), IndexKey("w")), include=("x",)),
+        Index(
+            "i2",
+            (
+                IndexKey("y", collation="default"),
+                IndexKey(expression="lower(w)", descending=True, nulls_first=False),
+            ),
+        ),
+        Index("i3", (IndexKey("w"),), method="hash"),
+    )
+
+
 def test_views_and_everything_else(inspect: Inspect) -> None:
     schema = inspect(
         """

@@ -10,9 +10,6 @@ WITH spaces AS (
     WHERE n.nspname <> 'information_schema'
       AND n.nspname !~ '^pg_'
       AND (n.nspname = ANY (current_schemas(false)) OR n.nspname = ANY (%(schemas)s::text[]))
-),
-owned AS (
-    SELECT classid, objid FROM pg_depend WHERE deptype IN ('e', 'i')
 )
 SELECT 'extension' AS kind, extname::text AS name, extversion AS definition
 FROM pg_extension
@@ -24,7 +21,10 @@ SELECT
     CASE WHEN p.prokind = 'a' THEN '' ELSE pg_get_functiondef(p.oid) END
 FROM pg_proc AS p
 JOIN spaces AS s ON s.oid = p.pronamespace
-WHERE (('pg_proc'::regclass)::oid, p.oid) NOT IN (SELECT classid, objid FROM owned)
+WHERE NOT EXISTS (
+    SELECT FROM pg_depend AS d
+    WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype IN ('e', 'i')
+)
 UNION ALL
 SELECT
     CASE t.typtype WHEN 'e' THEN 'enum' WHEN 'd' THEN 'domain' WHEN 'r' THEN 'range'
@@ -60,12 +60,18 @@ FROM pg_type AS t
 JOIN spaces AS s ON s.oid = t.typnamespace
 LEFT JOIN pg_class AS r ON r.oid = t.typrelid
 WHERE (t.typtype IN ('e', 'd', 'r') OR (t.typtype = 'c' AND r.relkind = 'c'))
-  AND (('pg_type'::regclass)::oid, t.oid) NOT IN (SELECT classid, objid FROM owned)
+  AND NOT EXISTS (
+      SELECT FROM pg_depend AS d
+      WHERE d.classid = 'pg_type'::regclass AND d.objid = t.oid AND d.deptype IN ('e', 'i')
+  )
 UNION ALL
 SELECT 'collation', s.prefix || l.collname, coalesce(to_jsonb(l) ->> 'collcollate', '')
 FROM pg_collation AS l
 JOIN spaces AS s ON s.oid = l.collnamespace
-WHERE (('pg_collation'::regclass)::oid, l.oid) NOT IN (SELECT classid, objid FROM owned)
+WHERE NOT EXISTS (
+    SELECT FROM pg_depend AS d
+    WHERE d.classid = 'pg_collation'::regclass AND d.objid = l.oid AND d.deptype IN ('e', 'i')
+)
 UNION ALL
 SELECT
     'policy',
@@ -85,11 +91,17 @@ FROM pg_rewrite AS w
 JOIN pg_class AS c ON c.oid = w.ev_class
 JOIN spaces AS s ON s.oid = c.relnamespace
 WHERE w.rulename <> '_RETURN'
-  AND (('pg_class'::regclass)::oid, c.oid) NOT IN (SELECT classid, objid FROM owned)
+  AND NOT EXISTS (
+      SELECT FROM pg_depend AS d
+      WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype IN ('e', 'i')
+  )
 UNION ALL
 SELECT 'index', s.prefix || x.relname, pg_get_indexdef(x.oid)
 FROM pg_index AS i
 JOIN pg_class AS x ON x.oid = i.indexrelid
 JOIN pg_class AS c ON c.oid = i.indrelid AND c.relkind = 'm'
 JOIN spaces AS s ON s.oid = c.relnamespace
-WHERE (('pg_class'::regclass)::oid, c.oid) NOT IN (SELECT classid, objid FROM owned)
+WHERE NOT EXISTS (
+    SELECT FROM pg_depend AS d
+    WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype IN ('e', 'i')
+)

@@ -1,6 +1,11 @@
 -- Sequences, the column that each feeds (as its owner, as identity, or by that column's
 -- default), and the last value given out: the one before the first when never called, NULL
 -- where the role may not know. An unlogged sequence cannot be read on a standby.
+WITH spaces AS MATERIALIZED (
+    SELECT oid, nspname, has_schema_privilege(oid, 'USAGE') AS usable
+    FROM pg_namespace
+    WHERE nspname <> 'information_schema' AND nspname !~ '^pg_'
+)
 SELECT
     CASE WHEN pg_table_is_visible(s.oid) THEN '' ELSE n.nspname::text END AS schema,
     s.relname::text AS name,
@@ -8,13 +13,13 @@ SELECT
          THEN '' ELSE fn.nspname::text END AS table_schema,
     coalesce(f.relname::text, '') AS table_name,
     coalesce(a.attname::text, '') AS column,
-    CASE WHEN has_schema_privilege(n.oid, 'USAGE')
+    CASE WHEN n.usable
               AND has_sequence_privilege(s.oid, 'SELECT, USAGE')
               AND (s.relpersistence = 'p' OR NOT pg_is_in_recovery())
          THEN coalesce(pg_sequence_last_value(s.oid), q.seqstart - q.seqincrement)
     END AS last_value
 FROM pg_class AS s
-JOIN pg_namespace AS n ON n.oid = s.relnamespace
+JOIN spaces AS n ON n.oid = s.relnamespace
 JOIN pg_sequence AS q ON q.seqrelid = s.oid
 LEFT JOIN LATERAL (
     SELECT d.refobjid AS relation, d.refobjsubid AS number, 1 AS rank
@@ -25,7 +30,8 @@ LEFT JOIN LATERAL (
     SELECT e.adrelid, e.adnum::integer, 2
     FROM pg_depend AS d
     JOIN pg_attrdef AS e ON e.oid = d.objid
-    WHERE d.classid = 'pg_attrdef'::regclass
+    -- Not by classid's index: without statistics it would read every default for each sequence.
+    WHERE d.classid::bigint = 'pg_attrdef'::regclass::bigint
       AND d.refclassid = 'pg_class'::regclass AND d.refobjid = s.oid
     ORDER BY rank, relation, number
     LIMIT 1
@@ -35,8 +41,6 @@ LEFT JOIN pg_namespace AS fn ON fn.oid = f.relnamespace
 LEFT JOIN pg_attribute AS a ON a.attrelid = feeds.relation AND a.attnum = feeds.number
 WHERE s.relkind = 'S'
   AND s.relpersistence <> 't'
-  AND n.nspname <> 'information_schema'
-  AND n.nspname !~ '^pg_'
   AND (pg_table_is_visible(s.oid) OR n.nspname = ANY (%(schemas)s::text[]))
   AND NOT EXISTS (
       SELECT FROM pg_depend AS d
