@@ -51,8 +51,9 @@ class Ledger:
         return tuple(entry for entry in self._entries if kind is None or entry.kind == kind)
 
     def migrations(self) -> tuple[Entry, ...]:
-        """The entries of migrations that the rows can be held against: without what was written
-        before this run began to repair the history by forgetting the row.
+        """The entries of migrations that the rows can be held against, with those of their
+        operations and of the repairs that recorded some: without what was written before this run
+        began to repair the history by forgetting the row.
         """
         forgot = {
             str(name): entry.seq
@@ -61,8 +62,9 @@ class Ledger:
         }
         return tuple(
             entry
-            for entry in self.entries("migration")
-            if not 0 < entry.seq < forgot.get(entry.name, 0)  # 0: not written yet, so it is newer
+            for entry in self.entries()
+            if entry.kind in ("migration", "operation", "repair")
+            and not 0 < entry.seq < forgot.get(entry.name, 0)  # 0: not written yet, so it is newer
         )
 
     def attempts(self, kind: str, name: str) -> int:
@@ -240,6 +242,32 @@ class Ledger:
         """Store the schema of the verified target."""
         return self._save(identity, record.to_dict())
 
+    def save_before(self, identity: str, record: Record) -> None:
+        """Store the schema that this run has found, where it is not the one last verified: what
+        a rollback of the run has to come back to.
+        """
+        if identity:
+            self._save(_found_of(identity), record.to_dict())
+
+    def found_by(self, run_id: str, identity: str) -> Record | None:
+        """The database as a run has found it when it began; None where the journal has not kept
+        it.
+
+        Args:
+            run_id: The run.
+            identity: Of the database.
+        """
+        target = self.target_of(run_id)
+        if target is None or not identity:
+            return None
+        # Ids are of one length, so that nothing is between one and itself with a letter more.
+        own = self._journal.latest_snapshot(_found_of(identity), before=f"{run_id}0")
+        if own is not None and own.run_id == run_id:
+            return _readable(own)
+        record = _readable(self._journal.latest_snapshot(identity, before=run_id))
+        same = record and record.schema.fingerprint() == target.fingerprint_before
+        return record if same else None
+
     def cached_replay(self, identity: str, digest: str) -> Record | None:
         """What the recorded migrations made in a scratch database earlier.
 
@@ -314,6 +342,11 @@ class Ledger:
 def _replay_of(identity: str) -> str:
     """The identity under which the journal keeps the replay of a target."""
     return f"replay:{identity}"
+
+
+def _found_of(identity: str) -> str:
+    """The identity under which the journal keeps what a run has found, before it began."""
+    return f"before:{identity}"
 
 
 def _readable(snapshot: Snapshot | None) -> Record | None:

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from migrator.core.effects import MigrationKey
-from migrator.core.schema import Schema, Table
+from migrator.core.schema import Schema
 
 HISTORY = "django_migrations"
 
-ONLY_RECORDED = frozenset({"faked", "companion"})
+ONLY_RECORDED = frozenset({"faked", "companion", "recorded"})
 """How a migration was recorded that has not been run: taking it back removes its row alone."""
 
 
@@ -28,7 +28,8 @@ class Mark:
     Attributes:
         migration: Which.
         run_id: The run that applied it, or took it back.
-        how: "applied" | "faked" | "companion" | "reconciled" | "unapplied".
+        how: "applied" | "faked" | "companion" | "reconciled" | "unapplied"; by a repair after an
+            attempt that was cut short, "recorded" (its row alone) | "repaired" (the rest of it).
         backwards: Whether it was taken back.
         replaces: What it replaced, where it was a squash.
     """
@@ -251,33 +252,6 @@ def _replaced(
 # -- afterwards ----------------------------------------------------------------------------
 
 
-def tell_apart(before: Schema, after: Schema) -> tuple[str, ...]:
-    """How a schema that means the same as an earlier one differs from it all the same.
-
-    Args:
-        before, after: Both as read from the server.
-
-    Returns:
-        Sentences without a full stop; none where the two are the same to the letter.
-    """
-    told = []
-    for key in sorted({*before.tables, *after.tables}):
-        old, new = before.tables.get(key), after.tables.get(key)
-        if old == new:
-            continue
-        if old is None:
-            told.append(f"{key} was not there")
-        elif new is None:
-            told.append(f"{key} is no longer there")
-        elif _sorted_columns(old) == _sorted_columns(new):
-            told.append(f"the order of the columns of {key}")
-        else:
-            told.append(f"something of {key}")
-    if not told and before.fingerprint() != after.fingerprint():
-        told.append("something beside the tables")
-    return tuple(told)
-
-
 def without_history(schema: Schema) -> Schema:
     """A schema without Django's own table: where a first run began, there was none."""
     return replace(
@@ -285,7 +259,3 @@ def without_history(schema: Schema) -> Schema:
         tables={key: table for key, table in schema.tables.items() if key != HISTORY},
         sequences=tuple(each for each in schema.sequences if each.table != HISTORY),
     )
-
-
-def _sorted_columns(table: Table) -> Table:
-    return replace(table, columns=tuple(sorted(table.columns, key=lambda column: column.name)))

@@ -21,6 +21,7 @@ from django.db.migrations.migration import Migration
 from django.db.migrations.state import ModelState, ProjectState
 from django.utils.module_loading import module_has_submodule
 
+from migrator.amending import Amending
 from migrator.core.effects import MigrationKey
 from migrator.core.events import Event, MigratingStarted, MigrationApplied
 from migrator.dumping import Source, back_up
@@ -113,9 +114,35 @@ def run(context: Context) -> None:
             plan=plan,
         ),
     )
+    if context.options.rollback:
+        _amend(context)
     context.ledger.update(
         leaves_after=[str(MigrationKey(*node)) for node in _recorded_leaves(executor)]
     )
+
+
+def _amend(context: Context) -> None:
+    """Bring back what the reverse operations have lost, where the schema from before the run is
+    known, and nothing else has been migrated since.
+    """
+    ledger, identity = context.ledger, context.survey.identity
+    before = ledger.found_by(context.options.rollback, identity)
+    begun = ledger.found_by(ledger.run_id, identity)
+    target = ledger.target_of(context.options.rollback)
+    if before is None or begun is None or target is None:
+        return
+    rows = {row.migration for row in context.backend.history(context.connection) or ()}
+    if before.rows != rows or target.server_version != str(context.survey.server):
+        return
+    amending = Amending(
+        context.connection,
+        context.backend,
+        ledger,
+        context.emit,
+        context.limits,
+        context.lock,
+    )
+    context.applied += amending.apply_amends(before.schema, begun.schema)
 
 
 def _pass_gate(context: Context, scan: ScanResult, backwards: list[MigrationKey]) -> Passage:

@@ -71,10 +71,21 @@ def run(context: Context) -> None:
                 leaves_before=list(context.scan.leaves),
                 fingerprint_before=context.scan.live.fingerprint(),
             )
+            _keep(context, context.scan)
         if context.options.dry_run and context.options.repair and context.scan.blocked:
             _show_repair(context, context.scan)
         if context.options.dry_run:
             _show_plan(context, context.scan)
+
+
+def _keep(context: Context, scan: ScanResult) -> None:
+    """Keep the schema as it is, where the run is about to change it and nobody has yet."""
+    if context.read_only or not (scan.pending or scan.blocked or context.options.rollback):
+        return
+    fingerprint = scan.live.fingerprint()
+    verified = context.ledger.latest_verified(context.survey.identity)
+    if verified is None or verified.record.schema.fingerprint() != fingerprint:
+        context.ledger.save_before(context.survey.identity, scan.record())
 
 
 def _unsettled(context: Context) -> tuple[str, ...]:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from django.db import DatabaseError, transaction
 
+from migrator.core.amends import tell_apart
+from migrator.core.diff import diff
 from migrator.core.events import Warned
 from migrator.core.reference import Held
-from migrator.core.returning import tell_apart, without_history
+from migrator.core.returning import without_history
 from migrator.exceptions import VerificationFailed
 from migrator.phases.context import Context
 from migrator.returning import forgotten, stored_steps
 from migrator.scanner import ScanResult, routed_models, scan_target
+
+_SHOWN = 5
 
 
 def run(context: Context) -> None:
@@ -34,7 +38,7 @@ def run(context: Context) -> None:
     )
     context.scan = scan
     if context.options.rollback:
-        _verify_returned(context, scan, earlier)
+        _verify_returned(context, scan)
     elif scan.pending:
         raise VerificationFailed(
             f"{context.alias} still has {len(scan.pending)} pending migration(s) after migrating, "
@@ -69,7 +73,7 @@ def _is_history(context: Context, earlier: Held) -> bool:
     return earlier.record.rows == {row.migration for row in rows}
 
 
-def _verify_returned(context: Context, scan: ScanResult, earlier: Held | None) -> None:
+def _verify_returned(context: Context, scan: ScanResult) -> None:
     """Nothing of it is recorded any more, and the schema is the one from before, to the letter
     where that can be told.
 
@@ -92,14 +96,25 @@ def _verify_returned(context: Context, scan: ScanResult, earlier: Held | None) -
     bare = scan.live if now else without_history(scan.live)
     if before.fingerprint_before in (scan.live.fingerprint(), bare.fingerprint()):
         return
-    told: tuple[str, ...] = ()
-    if earlier is not None and earlier.record.schema.fingerprint() == before.fingerprint_before:
-        told = tell_apart(earlier.record.schema, scan.live)
-    what = f": {', '.join(told[:5])}" if told else ""
+    run = context.options.rollback
+    found = context.ledger.found_by(run, context.survey.identity)
+    told = () if found is None else tell_apart(found.schema, bare)
+    more = f" and {len(told) - _SHOWN} more" if told[_SHOWN:] else ""
+    what = f": {', '.join(told[:_SHOWN])}{more}" if told else ""
+    if found is not None and any(not x.harmless for x in diff(found.schema, bare, exact=True)):
+        context.emit(
+            Warned(
+                context.alias,
+                f"The schema is not the one from before run {run}{what}.",
+                "What the reverse operations had lost and could be made again without a doubt has "
+                "been; the rest is for a person: correct it by hand, or by a new migration.",
+            )
+        )
+        return
     context.emit(
         Warned(
             context.alias,
-            f"The schema means what it did before run {context.options.rollback}, "
+            f"The schema means what it did before run {run}, "
             f"and is not the same to the letter{what}.",
             "A column that had been removed comes back as the last one of its table.",
         )

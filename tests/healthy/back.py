@@ -22,7 +22,8 @@ class Found:
 
     Attributes:
         migration: "app.name".
-        verdict: "same" | "reordered" (columns) | "irreversible" | "other".
+        verdict: "same" | "amended" (what the reverse had lost was made again) | "reordered"
+            (to the letter it is another: columns, mostly) | "irreversible" | "other".
         detail: What is another.
     """
 
@@ -41,6 +42,7 @@ def walk_back(alias: str) -> Iterator[Found]:
     from django.db.migrations.state import ProjectState
 
     from migrator.backends import backend_for
+    from migrator.core.amends import plan_amends
     from migrator.executor import CrashSafeExecutor, irreversible_operations
     from migrator.sources import Ownership, full_plan, load_graph
 
@@ -52,20 +54,33 @@ def walk_back(alias: str) -> Iterator[Found]:
     loader = load_graph(connection, ())
     runs = Ownership(connection).runs
     state = ProjectState(real_apps=loader.unmigrated_apps)
+    before = backend.inspect(connection)
     for key in full_plan(loader):
         migration = loader.graph.nodes[key]
         before_state, rows = state.clone(), _rows(backend, connection)
-        before = backend.inspect(connection)
         state = executor.apply_migration(state, migration)
+        done = backend.inspect(connection)
         if irreversible_operations(migration, runs):
+            before = done
             yield Found(str(key), "irreversible")
             continue
-        done = backend.inspect(connection)
         again = before_state.clone()
         executor.unapply_migration(before_state, migration)
-        yield _judge(str(key), before, backend.inspect(connection), rows, backend, connection)
+        back = backend.inspect(connection)
+        amends = plan_amends(before, done, back)
+        for amend in amends:
+            with connection.cursor() as cursor:
+                cursor.execute(amend.sql, None)
+        if amends:
+            back = backend.inspect(connection)
+        found = _judge(str(key), before, back, rows, backend, connection)
+        if amends and found.verdict == "same":
+            told = "; ".join(amend.description for amend in amends)
+            found = Found(str(key), "amended", told)
+        yield found
         executor.apply_migration(again, migration)
-        forwards = _judge(str(key), done, backend.inspect(connection), None, backend, connection)
+        before = backend.inspect(connection)
+        forwards = _judge(str(key), done, before, None, backend, connection)
         if forwards.verdict == "other":
             yield Found(str(key), "other", f"forwards again: {forwards.detail}")
 
@@ -77,8 +92,8 @@ def _rows(backend: Any, connection: Any) -> set[Any]:
 def _judge(
     name: str, before: Any, after: Any, rows: set[Any] | None, backend: Any, connection: Any
 ) -> Found:
+    from migrator.core.amends import tell_apart
     from migrator.core.diff import diff
-    from migrator.core.returning import tell_apart
 
     if rows is not None and _rows(backend, connection) != rows:
         return Found(name, "other", "its rows")
@@ -92,11 +107,15 @@ def _judge(
 
 
 def tally(found: list[Found]) -> str:
-    """The figures on one line, and what is another on lines of its own."""
+    """The figures on one line, and what is not the same on lines of its own."""
     counted = Counter(each.verdict for each in found)
     figures = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counted.items()))
-    others = [f"  {each.migration}: {each.detail}" for each in found if each.verdict == "other"]
-    return "\n".join([f"there and back: {figures}", *others])
+    shown = [
+        f"  {each.migration} ({each.verdict}): {each.detail}"
+        for each in found
+        if each.verdict in ("other", "reordered", "amended")
+    ]
+    return "\n".join([f"there and back: {figures}", *shown])
 
 
 def main(alias: str) -> int:
