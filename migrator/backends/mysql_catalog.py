@@ -43,6 +43,9 @@ _TYPE = re.compile(r"^([a-z][a-z0-9_ ]*?)\s*(\(.*\))?((?:\s+(?:unsigned|signed|z
 _QUOTED = re.compile(r"('(?:[^']|'')*')")
 _JSON_CHECK = re.compile(r"^\(*json_valid\(`((?:[^`]|``)+)`\)\)*$", re.I)
 _IDENTIFIER = re.compile(r"`((?:[^`]|``)+)`")
+_LITERAL = re.compile(r"('(?:[^'\\]|\\.|'')*')", re.S)
+_BYTES = re.compile(r"(?:var)?binary", re.I)
+_INTRODUCER = re.compile(r"(?<![\w$])_(?!binary\b)[a-z0-9]+$", re.I)
 
 
 def canonical_type(db_type: str) -> str:
@@ -145,7 +148,11 @@ def _table(row: Row, parts: Mapping[str, Mapping[str, Sequence[Row]]], mariadb: 
             core.PrimaryKey("PRIMARY", tuple(key["column"] for key in primary)) if primary else None
         ),
         uniques=tuple(
-            core.Unique(keys[0]["name"], tuple(key["column"] for key in keys))
+            core.Unique(
+                keys[0]["name"],
+                tuple(key["column"] for key in keys),
+                ignored=bool(keys[0]["ignored"]),
+            )
             for keys in others
             if _is_constraint(keys)
         ),
@@ -156,16 +163,33 @@ def _table(row: Row, parts: Mapping[str, Mapping[str, Sequence[Row]]], mariadb: 
         checks=tuple(
             core.Check(
                 name=check["name"],
-                expression=check["expression"],
-                columns=tuple(dict.fromkeys(_IDENTIFIER.findall(check["expression"]))),
+                expression=(said := spelled_expression(check["expression"], mariadb=mariadb)),
+                columns=tuple(dict.fromkeys(_IDENTIFIER.findall(said))),
                 valid=bool(check["valid"]),
             )
             for check in checks
         ),
-        indexes=tuple(_index(keys) for keys in others if not _is_constraint(keys)),
+        indexes=tuple(_index(keys, mariadb) for keys in others if not _is_constraint(keys)),
         triggers=tuple(core.Trigger(item["name"], item["definition"]) for item in of("triggers")),
         collation=row["collation"],
     )
+
+
+def spelled_expression(text: str, *, mariadb: bool) -> str:
+    """An expression of the catalog as SQL that can be run.
+
+    MySQL shows it escaped once more (`_utf8mb4\\'x\\'`, unlike SHOW CREATE TABLE) and with the
+    character set of the session that made it before each literal, which says nothing.
+    """
+    if mariadb:
+        return text
+    parts = _LITERAL.split(re.sub(r"\\(.)", r"\1", text, flags=re.S))
+    parts[::2] = (
+        _INTRODUCER.sub("", part) if number < len(parts) // 2 else part
+        for number, part in enumerate(parts[::2])
+    )
+    parts[1::2] = (part.replace("\\'", "''") for part in parts[1::2])
+    return "".join(parts)
 
 
 def _anywhere(definition: str | None, database: str) -> str:
@@ -191,7 +215,7 @@ def _column(row: Row, mariadb: bool, json: bool) -> core.Column:
         nullable=row["nullable"] == "YES",
         default=None if generated else _default(row, mariadb, extra),
         identity="auto_increment" if "auto_increment" in extra else "",
-        generated=row["generation"] if generated else None,
+        generated=spelled_expression(row["generation"], mariadb=mariadb) if generated else None,
         stored="stored generated" in extra,
         collation="" if json else row["collation"] or "",
     )
@@ -203,8 +227,10 @@ def _default(row: Row, mariadb: bool, extra: str) -> str | None:
     if value is None or (mariadb and value.upper() == "NULL"):
         return None
     text = str(value)
-    if mariadb or "default_generated" in extra or row["base"].lower() in _NUMBERS:
-        return text
+    if "default_generated" in extra:
+        return spelled_expression(text, mariadb=mariadb)
+    if mariadb or row["base"].lower() in _NUMBERS or _BYTES.fullmatch(row["base"]):
+        return text  # the default of a binary column is shown in hexadecimal
     if text.upper().startswith("CURRENT_TIMESTAMP"):
         return text
     return "'" + text.replace("'", "''") + "'"
@@ -227,13 +253,13 @@ def _action(rule: str) -> str:
     return "NO ACTION" if rule == "RESTRICT" else rule
 
 
-def _index(keys: Sequence[Row]) -> core.Index:
+def _index(keys: Sequence[Row], mariadb: bool) -> core.Index:
     return core.Index(
         name=keys[0]["name"],
         keys=tuple(
             core.IndexKey(
                 column=key["column"],
-                expression=key["expression"],
+                expression=spelled_expression(key["expression"], mariadb=mariadb),
                 descending=bool(key["descending"]),
                 opclass="" if key["prefix"] is None else f"({key['prefix']})",
             )
@@ -241,4 +267,5 @@ def _index(keys: Sequence[Row]) -> core.Index:
         ),
         unique=not keys[0]["non_unique"],
         method=keys[0]["method"].lower(),
+        ignored=bool(keys[0]["ignored"]),
     )

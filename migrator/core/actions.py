@@ -177,8 +177,21 @@ class RebuildIndex:
 
 
 @dataclass(frozen=True, slots=True)
+class ShowIndex:
+    """Let the optimiser use an index that it is told to ignore (MySQL, MariaDB)."""
+
+    table: str
+    name: str
+
+    @property
+    def description(self) -> str:
+        """One line for people."""
+        return f"Let the optimiser use the index {self.name} on {self.table} again"
+
+
+@dataclass(frozen=True, slots=True)
 class ValidateConstraint:
-    """Validate a constraint that is NOT VALID."""
+    """Validate a constraint that is NOT VALID or NOT ENFORCED."""
 
     table: str
     name: str
@@ -215,6 +228,7 @@ Action: TypeAlias = (
     | SetDefault
     | RebuildTable
     | RebuildIndex
+    | ShowIndex
     | ValidateConstraint
     | ResetSequence
 )

@@ -306,6 +306,8 @@ def _nulls_first(key: IndexKey) -> bool:
 
 def covers(vendor: str, item: Unique | PrimaryKey | Index, index: Index) -> bool:
     """Whether a unique constraint, key or index serves where a plain index is expected."""
+    if not isinstance(item, PrimaryKey) and item.ignored and not index.ignored:
+        return False
     if index.unique or index.condition or index.include or index.method.lower() != "btree":
         return False
     if any(key.expression or key.descending or key.opclass for key in index.keys):

@@ -180,8 +180,8 @@ class _TableComparison:
     ) -> Change:
         return Change(
             ChangeKind.DIFFERENT,
-            # What is only invalid is found under the name that it has in the database.
-            self._ref(kind, live if attributes == ("valid",) else expected),
+            # What is only switched off is found under the name that it has in the database.
+            self._ref(kind, live if attributes in {("valid",), ("ignored",)} else expected),
             expected,
             live,
             attributes,
@@ -314,12 +314,14 @@ class _TableComparison:
 
     def _index(self, index: Index, found: list[Index]) -> Iterator[Change]:
         same = [i for i in found if same_index(self.vendor, index, i, exact=self.exact)]
-        if any(other.valid for other in same):
+        usable = [other for other in same if other.valid]
+        if any(index.ignored or not other.ignored for other in usable):
             return
         if any(covers(self.vendor, item, index) for item in _keeping_unique(self.live)):
             return
         if same:
-            yield self._different("index", index, same[0], ("valid",))
+            off = ("ignored",) if usable else ("valid",)
+            yield self._different("index", index, (usable or same)[0], off)
             return
         name = fold(self.vendor, index.name)
         namesake = next((i for i in found if name and fold(self.vendor, i.name) == name), None)
@@ -395,6 +397,8 @@ def _compare_uniques(
         differing.append("columns")
     if expected.nulls_distinct != live.nulls_distinct:
         differing.append("nulls distinct")
+    if live.ignored and not expected.ignored:
+        differing.append("ignored")
     return tuple(differing)
 
 

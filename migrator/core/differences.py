@@ -353,6 +353,6 @@ def _code(change: Change) -> tuple[Code, bool]:
         return Code.COLUMN_DIFFERS, change.attributes == ("default",)
     if kind == "trigger":
         return (Code.INVALID if _disabled(change) else Code.EXTRA), False
-    if change.attributes == ("valid",):
+    if change.attributes in {("valid",), ("ignored",)}:
         return Code.INVALID, True
     return Code.CONSTRAINT_OR_INDEX, missing

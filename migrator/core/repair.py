@@ -26,6 +26,7 @@ from migrator.core.actions import (
     ResetSequence,
     RunOperations,
     SetDefault,
+    ShowIndex,
     ValidateConstraint,
 )
 from migrator.core.analysis import Analysis, ScanFacts, analyse
@@ -58,6 +59,7 @@ __all__ = [
     "ResetSequence",
     "RunOperations",
     "SetDefault",
+    "ShowIndex",
     "ValidateConstraint",
     "plan_repair",
 ]
@@ -431,6 +433,8 @@ def _mending(change: Change) -> Action | None:
         return AddConstraint(table, expected) if isinstance(expected, Constraint) else None
     if isinstance(expected, Column) and change.attributes == ("default",):
         return SetDefault(table, expected)
+    if change.attributes == ("ignored",) and live is not None:
+        return ShowIndex(table, live.name)
     if change.attributes != ("valid",) or live is None:
         return None
     if isinstance(live, Index):

@@ -72,13 +72,18 @@ class PrimaryKey:
 
 @dataclass(frozen=True, slots=True)
 class Unique:
-    """A unique constraint."""
+    """A unique constraint.
+
+    Attributes:
+        ignored: The optimiser leaves its index out (MariaDB's IGNORED, MySQL's INVISIBLE).
+    """
 
     name: str
     columns: tuple[str, ...]
     deferrable: bool = False
     initially_deferred: bool = False
     nulls_distinct: bool = True
+    ignored: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +133,11 @@ class IndexKey:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """An index that is not the implementation of a primary key or unique constraint."""
+    """An index that is not the implementation of a primary key or unique constraint.
+
+    Attributes:
+        ignored: The optimiser leaves it out (MariaDB's IGNORED, MySQL's INVISIBLE).
+    """
 
     name: str
     keys: tuple[IndexKey, ...]
@@ -138,6 +147,7 @@ class Index:
     include: tuple[str, ...] = ()
     nulls_distinct: bool = True
     valid: bool = True
+    ignored: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from migrator.core.schema import (
 )
 
 ABSENT = "absent"
+_IGNORED = ", ignored by the optimiser"
 
 
 def describe(thing: Thing | None) -> str:
@@ -34,6 +35,7 @@ def describe(thing: Thing | None) -> str:
             return f"PRIMARY KEY ({', '.join(thing.columns)})"
         case Unique():
             tail = " DEFERRABLE" if thing.deferrable else ""
+            tail += _IGNORED if thing.ignored else ""
             return f"UNIQUE ({', '.join(thing.columns)}){tail}"
         case ForeignKey():
             target = f" ({', '.join(thing.to_columns)})" if thing.to_columns else ""
@@ -78,7 +80,8 @@ def describe_index(index: Index) -> str:
     method = "" if index.method == "btree" else f"{index.method} "
     where = f" WHERE {index.condition}" if index.condition else ""
     invalid = "" if index.valid else " INVALID"
-    return f"{unique}{method}index ({keys}){where}{invalid}"
+    ignored = _IGNORED if index.ignored else ""
+    return f"{unique}{method}index ({keys}){where}{invalid}{ignored}"
 
 
 def state_change(change: Change) -> str:
@@ -88,6 +91,8 @@ def state_change(change: Change) -> str:
         return f"The {ref} is missing."
     if change.kind is ChangeKind.EXTRA:
         return f"The {ref} is in no migration."
+    if change.attributes == ("ignored",):
+        return f"The {ref} is there, but the optimiser ignores it."
     return f"The {ref} differs in {enumerate_names(change.attributes)}."
 
 

@@ -216,10 +216,20 @@ class Mender:
                 self._rebuild_table(action, editor)
             case plan.RebuildIndex(table, index):
                 self._rebuild_index(table, index, editor)
-            case plan.ValidateConstraint(table, name):
+            case plan.ShowIndex(table, name):
+                mariadb = self._connection.mysql_is_mariadb  # type: ignore[attr-defined]
+                shown = "NOT IGNORED" if mariadb else "VISIBLE"
                 editor.execute(
                     f"ALTER TABLE {_quoted(editor, table)} "
-                    f"VALIDATE CONSTRAINT {editor.quote_name(name)}"
+                    f"ALTER INDEX {editor.quote_name(name)} {shown}"
+                )
+            case plan.ValidateConstraint(table, name):
+                quoted = editor.quote_name(name)
+                enforced = f"ALTER CHECK {quoted} ENFORCED"
+                validated = f"VALIDATE CONSTRAINT {quoted}"
+                editor.execute(
+                    f"ALTER TABLE {_quoted(editor, table)} "
+                    f"{enforced if self._connection.vendor == 'mysql' else validated}"
                 )
             case plan.ResetSequence(_, _, sequence, value):
                 name = _quoted(editor, sequence).replace("'", "''")

@@ -50,8 +50,8 @@ def test_columns(inspect: Inspect) -> None:
             nothing integer DEFAULT NULL,
             flag bool NOT NULL,
             at datetime(6) DEFAULT CURRENT_TIMESTAMP(6),
-            stored integer AS (number + 1) STORED,
-            virtual integer AS (number + 2) VIRTUAL,
+            `stored` integer AS (number + 1) STORED,
+            `virtual` integer AS (number + 2) VIRTUAL,
             kind enum('a', 'B c') DEFAULT 'a'
         )
         """
@@ -105,6 +105,49 @@ def test_keys_and_indexes(inspect: Inspect) -> None:
     assert indexes["words"].method == "fulltext"
     assert indexes["descending"].columns == ("x", "s")
     assert indexes["fk"].columns == ("x", "y"), "the server makes it for the foreign key"
+
+
+def test_expressions_are_sql_that_can_be_run(inspect: Inspect) -> None:
+    schema = inspect(
+        """
+        CREATE TABLE t (
+            a varchar(9), b varchar(9) DEFAULT (CONCAT('it''s', a)), c binary(2) DEFAULT 'ab',
+            d varchar(20) AS (CONCAT(a, 'd')) STORED,
+            CONSTRAINT ck CHECK (a <> 'it''s' AND b IN ('_utf8mb4', 'y'))
+        )
+        """,
+    )
+    table = schema.tables["t"]
+    columns = {column.name: column for column in table.columns}
+    (check,) = table.checks
+    assert "'it''s'" in check.expression.replace("\\'", "''")
+    assert "'_utf8mb4'" in check.expression
+    assert check.columns == ("a", "b")
+    again = inspect(
+        "CREATE TABLE u (a varchar(9), "
+        f"b varchar(9) DEFAULT ({columns['b'].default}), "
+        f"c binary(2) DEFAULT {columns['c'].default}, "
+        f"d varchar(20) AS ({columns['d'].generated}) STORED, "
+        f"CONSTRAINT ck_u CHECK ({check.expression}))"
+    ).tables["u"]
+    assert again.columns == table.columns
+    assert again.checks[0].expression == check.expression
+
+
+def test_an_index_that_the_optimiser_ignores(
+    inspect: Inspect, connection: BaseDatabaseWrapper
+) -> None:
+    word = "IGNORED" if connection.mysql_is_mariadb else "INVISIBLE"  # type: ignore[attr-defined]
+    schema = inspect(
+        "CREATE TABLE t (a integer, b integer, KEY seen (a), KEY unseen (b), UNIQUE one (a, b))",
+        f"ALTER TABLE t ALTER INDEX unseen {word}, ALTER INDEX one {word}",
+    )
+    table = schema.tables["t"]
+    assert {index.name: index.ignored for index in table.indexes} == {
+        "seen": False,
+        "unseen": True,
+    }
+    assert [unique.ignored for unique in table.uniques] == [True]
 
 
 def test_views_triggers_routines(inspect: Inspect) -> None:

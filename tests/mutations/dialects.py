@@ -311,6 +311,20 @@ class MySQL(Dialect):
             self._add_constraint(table, key.name, self._references(key) + " ON DELETE CASCADE"),
         ]
 
+    def ignore_index(self, table: Table, name: str) -> list[str]:
+        """Leave it there, and have the optimiser act as if it were not."""
+        mariadb = "MariaDB" in str(self.query("SELECT VERSION()")[0][0])
+        word = "IGNORED" if mariadb else "INVISIBLE"
+        return [f"ALTER TABLE {self.table(table.key)} ALTER INDEX {self.quote(name)} {word}"]
+
+    def not_enforced(self, table: Table, check: Check) -> list[str] | None:
+        """MySQL alone can keep a check and not look at it."""
+        if "MariaDB" in str(self.query("SELECT VERSION()")[0][0]):
+            return None
+        return [
+            f"ALTER TABLE {self.table(table.key)} ALTER CHECK {self.quote(check.name)} NOT ENFORCED"
+        ]
+
     def weaken_check(self, table: Table, check: Check) -> list[str] | None:
         if not check.columns or check.name in {column.name for column in table.columns}:
             return None

@@ -226,6 +226,11 @@ def _constraints(table: Table, dialect: Dialect) -> Iterator[Mutation]:
                 Mutation("not valid", key, reference.name, tuple(sql), "DR106", True, True)
             )
     for check in checks:
+        if isinstance(dialect, MySQL):
+            sql = dialect.not_enforced(table, check)
+            found.append(
+                Mutation("not enforced", key, check.name, tuple(sql or ()), "DR106", True, True)
+            )
         sql = dialect.weaken_check(table, check)
         found.append(
             Mutation(
@@ -267,6 +272,8 @@ def _indexes(table: Table, dialect: Dialect) -> Iterator[Mutation]:
                 True,
                 commits=True,
             )
+    if isinstance(dialect, MySQL):
+        yield from _ignored(table, dialect)
     led = {thing.columns[0] for thing in (*table.indexes, *table.uniques) if thing.columns}
     led |= {name for key in table.foreign_keys for name in key.columns}
     led |= set(table.primary_key.columns[:1]) if table.primary_key else set()
@@ -277,6 +284,23 @@ def _indexes(table: Table, dialect: Dialect) -> Iterator[Mutation]:
     if isinstance(dialect, PostgreSQL) and table.foreign_keys:
         sql = [f"ALTER TABLE {dialect.table(key)} DISABLE TRIGGER ALL"]
         yield Mutation("disable triggers", key, "", tuple(sql), "DR106", True, False)
+
+
+def _ignored(table: Table, dialect: MySQL) -> Iterator[Mutation]:
+    """State knows nothing of the index that the server makes for a foreign key."""
+    tied = {reference.columns for reference in table.foreign_keys}
+    for item in (*table.indexes, *table.uniques):
+        made_by_server = item.columns in tied
+        yield Mutation(
+            "ignored index",
+            table.key,
+            item.name,
+            tuple(dialect.ignore_index(table, item.name)),
+            "DR106",
+            True,
+            None if made_by_server else True,
+            missable=made_by_server,
+        )
 
 
 def _rows_in_the_way(table: Table, dialect: Dialect) -> Iterator[Mutation]:

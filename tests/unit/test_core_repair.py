@@ -20,6 +20,7 @@ from migrator.core.actions import (
     ResetSequence,
     RunOperations,
     SetDefault,
+    ShowIndex,
     ValidateConstraint,
 )
 from migrator.core.drift import ScanFacts, classify
@@ -381,6 +382,22 @@ def test_an_invalid_index_is_built_again_and_a_constraint_validated() -> None:
     )
     found = actions(chain.facts(1, schema(book)))
     assert set(found) == {RebuildIndex("book", broken), ValidateConstraint("book", "positive")}
+
+
+def test_an_index_that_the_optimiser_ignores_is_shown_to_it() -> None:
+    unique = Unique("one", ("price", "name"))
+    made = create("book", col("price"), col("name"), indexes=(index("price"),), uniques=(unique,))
+    chain = Chain().add("1", made)
+    book = chain.schema().tables["book"]
+    unseen = replace(
+        book,
+        indexes=(index("price", name="ix_live", ignored=True),),
+        uniques=(replace(unique, ignored=True),),
+    )
+    found = actions(chain.facts(1, schema(unseen)))
+    assert set(found) == {ShowIndex("book", "ix_live"), ShowIndex("book", "one")}
+    second = replace(unseen, indexes=(*unseen.indexes, index("price", name="ix_second")))
+    assert actions(chain.facts(1, schema(second))) == [ShowIndex("book", "one")]
 
 
 def test_a_sequence_behind_is_moved() -> None:

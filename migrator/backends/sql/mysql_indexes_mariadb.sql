@@ -8,7 +8,8 @@ SELECT
     '' AS expression,
     COALESCE(`collation`, 'A') = 'D' AS descending,
     sub_part AS prefix,
-    index_type AS method
+    index_type AS method,
+    ignored = 'YES' AS ignored
 FROM information_schema.statistics
 WHERE table_schema IN %(schemas)s
 ORDER BY table_schema, table_name, index_name, seq_in_index
