@@ -16,7 +16,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.operations.base import Operation
 
 from migrator.core.effects import Effect, MigrationKey, OperationEffect, TableEffect
-from migrator.core.schema import Schema
+from migrator.core.schema import Schema, Table
 from migrator.sources.code import does_nothing, only_uses_models
 from migrator.sources.ownership import Ownership
 from migrator.sources.scripts import ANYTHING, NOTHING, is_empty_sql, join, read_sql
@@ -180,7 +180,10 @@ class _OperationReader:
             return replace(effect, unknown=self._runs_on_postgres(operation, track))
         if isinstance(operation, django_operations.AlterIndexTogether):
             return replace(effect, tables=tables)
-        return replace(effect, tables=tables, opaque_tables=self._made_anew(tables, track))
+        opaque = self._made_anew(tables, track)
+        if isinstance(operation, django_operations.AlterField):
+            opaque |= self._dropped_along(tables)
+        return replace(effect, tables=tables, opaque_tables=opaque)
 
     def _made_anew(self, tables: tuple[TableEffect, ...], track: _Track) -> frozenset[str]:
         """Tables whose `index_together` SQLite has lost.
@@ -198,6 +201,28 @@ class _OperationReader:
                 model = track.state.models.get((label, name))
                 if model is not None and model.options.get("index_together"):
                     found.add(table.key)
+        return frozenset(found)
+
+    def _dropped_along(self, tables: tuple[TableEffect, ...]) -> frozenset[str]:
+        """Tables of which Django has dropped a uniqueness together with a column's index.
+
+        Where a column loses its index, `_alter_field` (db/backends/base/schema.py) drops every
+        index on it alone but those of Meta.indexes: on PostgreSQL a partial UniqueConstraint
+        of Meta.constraints is such an index, on MySQL any. SQLite makes the table anew.
+        """
+        if self.ownership.connection.vendor == "sqlite":
+            return NOTHING
+        every = self.ownership.connection.vendor == "mysql"
+        found = set()
+        for table in tables:
+            if table.before is None or table.after is None:
+                continue
+            lost = _indexed_alone(table.before) - _indexed_alone(table.after)
+            kept = {index.columns for index in table.after.indexes if index.unique}
+            if every:
+                kept |= {unique.columns for unique in table.after.uniques}
+            if lost & kept:
+                found.add(table.key)
         return frozenset(found)
 
     def _runs_on_postgres(self, operation: Operation, track: _Track) -> bool:
@@ -300,6 +325,13 @@ class _OperationReader:
             unknown=True,
             opaque_tables=join(found.opaque_tables, touched if narrow else ANYTHING),
         )
+
+
+def _indexed_alone(table: Table) -> frozenset[tuple[str, ...]]:
+    """The single columns that have an index of their own which is not unique."""
+    return frozenset(
+        index.columns for index in table.indexes if not index.unique and len(index.keys) == 1
+    )
 
 
 def _identities(state: TrackingState) -> dict[ModelKey, int]:

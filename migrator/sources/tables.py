@@ -161,12 +161,22 @@ class TableBuilder:
             name=self._cut(field.column),
             type="" if is_implicit(field) else self._canonical(parameters["type"]),
             nullable=generated or (field.null and not field.primary_key),
-            default=UNSTATED if field.has_db_default() else None,
+            default=UNSTATED if self._has_default(field) else None,
             identity=self._identity(field, parameters["type"]),
             generated=UNSTATED if generated else None,
             stored=generated and bool(field.db_persist),
             collation=parameters.get("collation") or "",
         )
+
+    def _has_default(self, field: Any) -> bool:
+        """Whether a column has a default; one that is NULL is what servers take for none."""
+        if not field.has_db_default():
+            return False
+        value = field._db_default_expression
+        if not isinstance(value, models.Value) or value.value is not None:
+            return True
+        sql, _ = self._editor.db_default_sql(field)  # the None of a JSONField may be JSON's
+        return bool(sql.upper() != "NULL")
 
     def _canonical(self, db_type: str | None) -> str:
         if db_type is None:

@@ -63,6 +63,30 @@ CASES: dict[str, tuple[list[Operation], list[Operation]]] = {
         ],
         [migrations.AlterField("Target", "key", models.CharField(max_length=20, primary_key=True))],
     ),
+    # Where a column loses its index, Django drops every index of Meta.constraints on it alone.
+    "a partial uniqueness beside an index that went": (
+        [
+            create("Target"),
+            create(
+                "Item",
+                ("target", models.ForeignKey("a.Target", CASCADE)),
+                ("number", models.IntegerField(db_index=True)),
+                ("own", models.IntegerField(db_index=True)),
+                constraints=[
+                    models.UniqueConstraint(
+                        fields=[name], condition=models.Q(id__gt=1), name=f"a_item_{name}"
+                    )
+                    for name in ("target", "number")
+                ]
+                + [models.UniqueConstraint(fields=["own"], name="a_item_own")],
+            ),
+        ],
+        [
+            migrations.AlterField("Item", "target", models.OneToOneField("a.Target", CASCADE)),
+            migrations.AlterField("Item", "number", models.IntegerField()),
+            migrations.AlterField("Item", "own", models.IntegerField()),
+        ],
+    ),
     "an indexed text that lost its length": (
         [create("Item", ("text", models.CharField(max_length=20, db_index=True)))],
         [migrations.AlterField("Item", "text", models.TextField(db_index=True))],

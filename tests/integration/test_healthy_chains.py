@@ -325,6 +325,12 @@ CHAINS: dict[str, Steps] = {
         ],
         [migrations.RenameField("T", "g", "h")],
     ],
+    "a default that is nothing": [
+        [create("T", ("t", text(null=True, db_default=None)))],
+        [migrations.AddField("T", "n", models.IntegerField(null=True, db_default=None))],
+        [alter("T", "t", text(null=True, db_default="x"))],
+        [alter("T", "t", text(null=True, db_default=None))],
+    ],
     "only the case of a table's name": [
         [create("T", db_table="Shop_Thing")],
         [migrations.AlterModelTable("T", "shop_thing")],
