@@ -137,10 +137,13 @@ class Restoration:
         found = []
         with suppress(OSError):
             for facts_path in self._settings.backup_dir.glob("*/*.json"):
-                with suppress(ArchiveRefused):
+                try:
                     archive = load_archive(facts_path)
-                    if not wanted or archive.facts.alias in wanted:
-                        found.append(archive)
+                except ArchiveRefused as error:
+                    self._say(f"left out: {error.message}")
+                    continue
+                if not wanted or archive.facts.alias in wanted:
+                    found.append(archive)
         return tuple(sorted(found, key=lambda a: (a.facts.run_id, a.facts.alias), reverse=True))
 
     def restore(
@@ -170,9 +173,17 @@ class Restoration:
             archive = self._find(journal, prefix, database)
             self._refuse_altered(journal, archive)
             survey = self._survey(archive.facts, into)
-            dumper = dumper_for(survey.connection, tools=self._settings.client_tools)
             try:
-                return self._restore(journal, archive, survey, dumper, check=check)
+                made = self._is_absent(survey)
+                if made:
+                    self._read(archive, _server_of(survey), survey)
+                    if check:
+                        return Restored("", archive, survey.alias, False, (), 0.0)
+                    self._ask(survey.alias, _novelty(archive, survey))
+                    dumper_for(survey.connection).create()
+                    survey = self._survey(archive.facts, into)
+                self._refuse_unusable(survey)
+                return self._restore(journal, archive, survey, check=check, consented=made)
             except ToolFailed as error:
                 raise RestoreFailed(
                     f"{survey.alias} was not restored: {error.message}", hint=error.hint
@@ -257,7 +268,7 @@ class Restoration:
         check_digest(archive)
 
     def _survey(self, facts: Facts, into: str | None) -> Survey:
-        """The database to restore into, made where it does not exist yet."""
+        """The database to restore into, which may not answer, or not exist."""
         connection = self._connection(facts, into)
         label = into or facts.alias
         if connection.vendor != facts.vendor:
@@ -265,28 +276,41 @@ class Restoration:
                 f"The backup is of {facts.vendor}, and {label} is {connection.vendor}.",
                 hint="Restore it into a database of its own vendor.",
             )
-        survey = survey_connection(label, connection, self._settings)
-        absent = survey.backend is not None and not survey.backend.exists(connection)
-        if isinstance(survey.error, DatabaseUnreachable) or absent:
-            # It may not exist: dropped by accident, or a new one to look at the backup.
-            try:
-                dumper_for(connection).create()
-            except Exception as error:
-                if survey.error is not None:
-                    raise survey.error from error
-                raise
-            survey = survey_connection(label, connection, self._settings)
-        if survey.error is not None and connection.vendor == "sqlite":
-            path = connection.settings_dict["NAME"]
+        return survey_connection(label, connection, self._settings)
+
+    def _is_absent(self, survey: Survey) -> bool:
+        """Whether it is yet to be made: dropped by accident, or new, to look at the backup."""
+        if survey.error is not None and not isinstance(survey.error, DatabaseUnreachable):
+            return False
+        try:
+            return dumper_for(survey.connection).absent()
+        except Exception as error:
+            if survey.error is not None:
+                raise survey.error from error
+            raise
+
+    def _refuse_unusable(self, survey: Survey) -> None:
+        if survey.error is not None and survey.connection.vendor == "sqlite":
+            path = survey.connection.settings_dict["NAME"]
             raise RestoreFailed(
-                f"{label} was not restored: {survey.error.message}",
+                f"{survey.alias} was not restored: {survey.error.message}",
                 hint=f"If {path} is damaged, move it away with its -wal and -shm files, and "
                 "restore again: a database that is not there is made.",
             )
         if survey.error is not None:
             raise survey.error
         refuse_pooler(survey)
-        return survey
+
+    def _read(self, archive: Archive, connection: BaseDatabaseWrapper, survey: Survey) -> Dumper:
+        """Have the vendor's own program read the archive to its end."""
+        dumper = dumper_for(connection, tools=self._settings.client_tools)
+        try:
+            dumper.tool()
+            dumper.check(archive.path, history=bool(archive.facts.recorded))
+        finally:
+            if connection is not survey.connection:
+                connection.close()
+        return dumper
 
     def _connection(self, facts: Facts, into: str | None) -> BaseDatabaseWrapper:
         alias = into if into in connections.settings else facts.alias
@@ -304,18 +328,23 @@ class Restoration:
     # -- doing ------------------------------------------------------------------------
 
     def _restore(
-        self, journal: Journal, archive: Archive, survey: Survey, dumper: Dumper, *, check: bool
+        self,
+        journal: Journal,
+        archive: Archive,
+        survey: Survey,
+        *,
+        check: bool,
+        consented: bool,
     ) -> Restored:
         facts = archive.facts
         same = survey.identity == facts.identity
-        dumper.tool()
-        dumper.check(archive.path, history=bool(facts.recorded))
+        dumper = self._read(archive, survey.connection, survey)
         if check:
             return Restored("", archive, survey.alias, same, (), 0.0)
         before = _recorded(survey)
         self._refuse_locked(journal, survey)
-        warning = _warning(archive, survey, before, dumper.others())
-        self._ask(survey.alias, warning)
+        if not consented:
+            self._ask(survey.alias, _warning(archive, survey, before, dumper.others()))
         run = journal.open_run(
             kind=KIND,
             goal=GOAL,
@@ -436,6 +465,30 @@ def _recorded(survey: Survey) -> tuple[str, ...]:
 def _newest(recorded: tuple[str, ...]) -> tuple[str, ...]:
     """The last that was recorded of each app."""
     return tuple(sorted({name.partition(".")[0]: name for name in recorded}.values()))
+
+
+def _server_of(survey: Survey) -> BaseDatabaseWrapper:
+    """A connection to the server alone, where the database is not there; nothing of SQLite."""
+    connection = survey.connection
+    if connection.vendor == "sqlite":
+        return connection
+    server = connection.copy(survey.alias)
+    server.settings_dict = {**connection.settings_dict, "NAME": None}
+    return server
+
+
+def _novelty(archive: Archive, survey: Survey) -> str:
+    """What is shown before a database is made for a backup."""
+    facts, name = archive.facts, survey.connection.settings_dict["NAME"]
+    made = facts.made_at[:19].replace("T", " ")
+    return "\n".join(
+        [
+            f"Restore of {survey.alias}: there is no database {name}, so it is made.",
+            f"  of the backup   of {facts.alias}, made {made} UTC in run {facts.run_id}",
+            f"                  {spell_bytes(facts.bytes)}, {facts.tool}",
+            f"  which records   {_some(facts.recorded)}",
+        ]
+    )
 
 
 def _warning(

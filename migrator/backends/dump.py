@@ -101,11 +101,12 @@ class Dumper(ABC):
         """
 
     @abstractmethod
-    def create(self) -> bool:
-        """Make the database where it does not exist yet, empty.
+    def absent(self) -> bool:
+        """Whether there is no such database on a server that answers. Makes nothing."""
 
-        Returns:
-            Whether it was made.
+    @abstractmethod
+    def create(self) -> None:
+        """Make the database, empty.
 
         Raises:
             ToolFailed: It cannot be made.

@@ -182,22 +182,23 @@ class MySQLDumper(Dumper):
         except Error as error:
             raise ToolFailed(f"{reason(self.connection, error)}.") from error
 
-    def create(self) -> bool:
+    def absent(self) -> bool:
         """See Dumper."""
-        name, quoted = self._name, _quote(self._name)
         with self.connection._nodb_cursor() as cursor:
             cursor.execute(
-                "SELECT 1 FROM information_schema.schemata WHERE schema_name = %s", [name]
+                "SELECT 1 FROM information_schema.schemata WHERE schema_name = %s", [self._name]
             )
-            if cursor.fetchone():
-                return False
+            return cursor.fetchone() is None
+
+    def create(self) -> None:
+        """See Dumper."""
+        with self.connection._nodb_cursor() as cursor:
             try:
-                cursor.execute(f"CREATE DATABASE {quoted} CHARACTER SET utf8mb4")
+                cursor.execute(f"CREATE DATABASE {_quote(self._name)} CHARACTER SET utf8mb4")
             except Error as error:
                 raise ToolFailed(
-                    f"The database {name} cannot be made: {reason(self.connection, error)}."
+                    f"The database {self._name} cannot be made: {reason(self.connection, error)}."
                 ) from error
-        return True
 
     # -- the exchange ---------------------------------------------------------------
 

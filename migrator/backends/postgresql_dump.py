@@ -139,21 +139,24 @@ class PostgreSQLDumper(Dumper):
         with suppress(Error), self.connection.cursor() as cursor:
             cursor.execute("ANALYZE")  # statistics are not dumped
 
-    def create(self) -> bool:
+    def absent(self) -> bool:
         """See Dumper. Asks a database of the server that is always there."""
-        name = str(self.connection.settings_dict["NAME"])
         with self.connection._nodb_cursor() as cursor:
+            name = str(self.connection.settings_dict["NAME"])
             cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
-            if cursor.fetchone():
-                return False
+            return cursor.fetchone() is None
+
+    def create(self) -> None:
+        """See Dumper."""
+        name = str(self.connection.settings_dict["NAME"])
+        quoted = name.replace('"', '""')  # Django's quote_name leaves it alone
+        with self.connection._nodb_cursor() as cursor:
             try:
-                quoted = name.replace('"', '""')  # Django's quote_name leaves it alone
                 cursor.execute(f'CREATE DATABASE "{quoted}" TEMPLATE template0')
             except Error as error:
                 raise ToolFailed(
                     f"The database {name} cannot be made: {reason(self.connection, error)}."
                 ) from error
-        return True
 
     # -- how it is done -----------------------------------------------------------
 

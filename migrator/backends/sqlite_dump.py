@@ -92,16 +92,19 @@ class SQLiteDumper(Dumper):
         if database_path(self.connection) is not None:
             self.connection.close()  # it may hold pages of before
 
-    def create(self) -> bool:
+    def absent(self) -> bool:
         """See Dumper."""
         path = database_path(self.connection)
-        if path is None or path.exists():
-            return False
+        return path is not None and not path.exists()
+
+    def create(self) -> None:
+        """See Dumper."""
+        path = database_path(self.connection)
+        assert path is not None  # noqa: S101  (what is in memory is never absent)
         try:
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         except OSError as error:
             raise ToolFailed(f"{path} cannot be made: {error.strerror or error}.") from error
-        return True
 
     @contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:

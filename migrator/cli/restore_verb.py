@@ -90,13 +90,24 @@ def restore(
     RUN is an id or any unique prefix of one. The backup is read whole before anything is
     touched; one that was altered or cut off in any byte is refused.
     """
-    configuration = set_up_project(settings)
-    if listing or run is None:
-        if not listing:
-            raise UsageError("Which run's backup?", hint="--list shows those that there are.")
-        return _list(configuration, databases, style)
-    if len(databases) > 1:
+    given = {"RUN": run, "--into": into, "--check": check, "--yes": yes}
+    if listing and any(given.values()):
+        flag = next(flag for flag, value in given.items() if value)
+        raise UsageError(
+            f"--list shows the backups that there are, so it takes no {flag}.",
+            hint="Leave one of them out.",
+        )
+    if check and yes:
+        raise UsageError(
+            "--check changes nothing, so it takes no --yes.", hint="Leave one of them out."
+        )
+    if run is None and not listing:
+        raise UsageError("Which run's backup?", hint="--list shows those that there are.")
+    if len(databases) > 1 and not listing:
         raise UsageError("One database at a time.", hint="Give --database once.")
+    configuration = set_up_project(settings)
+    if run is None:
+        return _list(configuration, databases, style)
     from migrator.prompts import InteractivePrompter
     from migrator.restoration import Restoration
 
@@ -117,7 +128,7 @@ def restore(
 def _list(configuration: Settings, databases: tuple[str, ...], style: str) -> int:
     from migrator.restoration import Restoration, backup_document
 
-    archives = Restoration(configuration).backups(databases)
+    archives = Restoration(configuration, say=_say).backups(databases)
     if style == "json":
         documents = [backup_document(archive) for archive in archives]
         write_out(render_json({"format": 1, "backups": documents}))
