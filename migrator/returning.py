@@ -146,7 +146,7 @@ def applied_by(run: Run, entries: Sequence[Entry], lineage: Lineage) -> tuple[Ma
     recorded = {tuple(key) for key in lineage.rows}
     replaces = {tuple(key): [tuple(k) for k in others] for key, others in lineage.replaces.items()}
     found = reconcile(entries, recorded, replaces=replaces)  # type: ignore[arg-type]
-    lost = {settled.migration for settled in found.reconciled}
+    lost = {settled.migration: settled.how for settled in found.reconciled}
     outcomes: dict[MigrationKey, Mark] = {}
     for entry in entries:
         if entry.kind != "migration":
@@ -158,7 +158,7 @@ def applied_by(run: Run, entries: Sequence[Entry], lineage: Lineage) -> tuple[Ma
         )
         settled = entry.phase.value in ("done", "reconciled")
         if settled or (entry.phase.value == "intent" and key in lost):
-            how = str(entry.payload.get("how", "")) or "reconciled"
+            how = lost.get(key) or str(entry.payload.get("how", "")) or "reconciled"
             outcomes.pop(key, None)
             outcomes[key] = Mark(key, run.id, how, backwards, replaced)
     return tuple(mark for mark in outcomes.values() if not mark.backwards)

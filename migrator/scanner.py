@@ -414,7 +414,8 @@ def reconcile_history(
             settled.attempt,
             settled.payload(),
         )
-        emit(MigrationApplied(alias, settled.migration, 0.0, settled.attempt, how="reconciled"))
+        if not settled.by_repair:  # which has said so
+            emit(MigrationApplied(alias, settled.migration, 0.0, settled.attempt, how="reconciled"))
 
 
 # -- companion columns -------------------------------------------------------------------

@@ -11,11 +11,16 @@ from migrator.exceptions import Diverged
 from migrator.executor.ports import JournalEntry, Kind
 
 
+_BY_REPAIR = ("recorded", "repaired")
+
+
 @dataclass(frozen=True, slots=True)
 class Settled:
     """A migration whose outcome was lost and has been read from the database.
 
-    `how`: as it was to be done: "applied", "faked", …; "" where the journal does not say.
+    `how`: as it was to be done: "applied", "faked", …; "" where the journal does not say. Where a
+    repair has written the row after the attempt: "recorded", or "repaired" when the attempt had
+    finished some of its operations.
     """
 
     migration: MigrationKey
@@ -23,9 +28,14 @@ class Settled:
     direction: str = "forwards"
     how: str = ""
 
+    @property
+    def by_repair(self) -> bool:
+        """Whether its row is a repair's doing, and not its own."""
+        return self.how in _BY_REPAIR
+
     def payload(self) -> dict[str, str]:
         """For the journal: also whether it was only recorded, since its way back is another."""
-        only = {"how": self.how} if self.how in ONLY_RECORDED else {}
+        only = {"how": self.how} if self.by_repair or self.how in ONLY_RECORDED else {}
         return {"direction": self.direction, **only}
 
 
@@ -93,8 +103,8 @@ def reconcile(
     may have been pruned).
 
     Args:
-        entries: This run's entries for this alias, in the order of their writing; those of
-            other kinds are left aside.
+        entries: This run's entries for this alias, in the order of their writing. Repairs tell
+            whose row it is, operations what was finished; other kinds are left aside.
         recorded: (app, name) of each row.
         replaces: What each squash of the project replaces.
 
@@ -104,9 +114,17 @@ def reconcile(
     squashes = {key: set(value) for key, value in (replaces or {}).items()}
     newest: dict[str, dict[str, JournalEntry]] = {}
     attempts: dict[str, int] = {}
+    by_repair: set[str] = set()
+    begun: set[str] = set()
     for entry in entries:
+        if entry.kind == "repair" and entry.phase == "intent":
+            by_repair.update(entry.payload.get("records", ()))
+        if entry.kind == Kind.OPERATION and entry.phase == "done":
+            begun.add(entry.name.rpartition(":")[0])
         if entry.kind != Kind.MIGRATION:
             continue
+        if entry.phase == "intent":
+            by_repair.discard(entry.name)
         if entry.attempt > attempts.get(entry.name, 0):
             attempts[entry.name] = entry.attempt
             newest[entry.name] = {}
@@ -130,6 +148,8 @@ def reconcile(
             # Also after "failed": the answer to a COMMIT can be lost with its connection.
             intent = phases.get("intent")
             how = str(intent.payload.get("how", "")) if intent is not None else ""
+            if name in by_repair and direction == "forwards":
+                how = "repaired" if name in begun else "recorded"
             reconciled.append(Settled(key, attempts[name], direction, how))
         else:
             retried.append(key)

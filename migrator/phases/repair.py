@@ -13,7 +13,7 @@ from typing import NoReturn
 from django.db import DatabaseError
 
 from migrator.core.events import Emit, Event, RepairApplied, RepairPlanned
-from migrator.core.repair import ForgetMigration, RepairPlan
+from migrator.core.repair import ForgetMigration, RecordMigration, RepairPlan
 from migrator.exceptions import (
     DecisionNeeded,
     DriftFound,
@@ -24,7 +24,7 @@ from migrator.exceptions import (
 from migrator.executor import Contended, LockPatience
 from migrator.mending import Mending, plan_mending
 from migrator.phases.context import Context
-from migrator.scanner import ScanResult, scan_target
+from migrator.scanner import ScanResult, reconcile_history, scan_target
 
 
 def run(context: Context) -> None:
@@ -162,6 +162,8 @@ class _Attempt:
             payload: dict[str, object] = {"sql": list(sql)}
             if isinstance(action, ForgetMigration):
                 payload["forgets"] = [str(action.migration)]
+            if isinstance(action, RecordMigration):
+                payload["records"] = [str(action.migration)]
             context.ledger.intent("repair", name, self._number, payload)
         try:
             self._carry_out()
@@ -173,6 +175,9 @@ class _Attempt:
             context.ledger.done("repair", name, self._number, seconds, {"sql": list(sql)})
             context.applied += 1
             context.emit(RepairApplied(context.alias, description, sql, seconds))
+        # What it has recorded is not for an attempt that was cut short before to have applied.
+        rows = context.backend.history(context.connection) or ()
+        reconcile_history(context.ledger, rows, alias=context.alias, emit=context.emit)
         for event in self._after:
             context.emit(event)
 

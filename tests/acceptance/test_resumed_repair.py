@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 from tests.projects import Project
@@ -96,3 +97,41 @@ def test_killed_between_the_repair_and_the_migration_that_it_makes_pending(
     ended = zygote.run(project, "migrate_all", "--resume")
     assert ended.code == 0, ended
     assert database.query("SELECT count(*) FROM farm_plant") == [(0,)]
+
+
+def boundary(project: Project, zygote: Zygote, words: str, *command: str) -> int:
+    """The number of the first boundary with these words in a run that goes to its end."""
+    crossed = zygote.run(project, *command, kill_at=100_000).crossed
+    return next(number for number, label in enumerate(crossed, 1) if words in label)
+
+
+def test_what_the_repair_records_is_not_said_to_be_applied_by_the_attempt_before_it(
+    make_project: Callable[..., Project], sqlite: SQLiteServer, zygote: Zygote
+) -> None:
+    """And so a rollback of the run never drops a table that the run has not made."""
+    apps = {"farm": APPS["farm"]}
+    count = sqlite.create_database()
+    counted = make_project(databases={"default": count.settings()}, apps=apps, installed=())
+    database = sqlite.create_database()
+    project = make_project(databases={"default": database.settings()}, apps=apps, installed=())
+
+    at = boundary(counted, zygote, 'CREATE TABLE "farm_plant"', "migrate_all")
+    assert zygote.run(project, "migrate_all", kill_at=at).killed
+    ((made,),) = count.query("SELECT sql FROM sqlite_master WHERE name = 'farm_plant'")
+    database.execute(made)  # by hand, meanwhile
+    database.execute("INSERT INTO farm_plant VALUES (1)")
+
+    assert "already exists" in zygote.run(project, "migrate_all", "--resume").output
+
+    resumed = zygote.run(project, "migrate_all", "--resume", "--repair", "--format", "json")
+    assert resumed.code == 0, resumed.output
+    run = json.loads(resumed.stdout)["run_id"]
+    assert json.loads(resumed.stdout)["databases"][0]["applied"] == []
+    shown = zygote.run(project, "journal", "show", "--format", "json", console=True)
+    last = [e for e in json.loads(shown.stdout)["entries"] if e["name"] == "farm.0001_initial"][-1]
+    assert (last["phase"], last["payload"]["how"]) == ("reconciled", "recorded")
+
+    back = zygote.run(project, "rollback", run, "--yes", console=True)
+    assert back.code == 0, back
+    assert database.query("SELECT id FROM farm_plant") == [(1,)]
+    assert database.query("SELECT name FROM django_migrations WHERE app = 'farm'") == []

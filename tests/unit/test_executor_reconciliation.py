@@ -7,6 +7,7 @@ import pytest
 from migrator.core.effects import MigrationKey
 from migrator.exceptions import Diverged, ExitCode
 from migrator.executor import MemoryExecutionJournal, lost_leaves, reconcile
+from migrator.executor.ports import MemoryEntry
 
 FIRST = MigrationKey("shop", "0001_initial")
 
@@ -112,3 +113,40 @@ def test_a_leaf_that_was_seen_must_still_be_recorded(
 ) -> None:
     found = lost_leaves([str(FIRST)], recorded, replaces)
     assert found.diverged == ((FIRST,) if lost else ())
+
+
+# -- what a repair has recorded ------------------------------------------------------------------
+
+
+def repaired(entries: list[MemoryEntry], *more: MemoryEntry) -> list[MemoryEntry]:
+    """And then a repair that records it."""
+    records = {"records": ["shop.0001_initial"]}
+    return [*entries, MemoryEntry("repair", "1:Record", 1, "intent", None, records), *more]
+
+
+@pytest.mark.parametrize("outcome", [(), ("1 failed",)], ids=["killed", "failed"])
+def test_a_row_that_a_repair_has_written_was_not_applied_by_the_attempt(
+    outcome: tuple[str, ...],
+) -> None:
+    entries = repaired(journal("1 intent", *outcome, how="applied"))
+    (settled,) = reconcile(entries, [FIRST]).reconciled
+    assert settled.by_repair
+    assert settled.payload() == {"direction": "forwards", "how": "recorded"}
+
+
+def test_what_a_repair_has_finished_was_begun_by_the_attempt() -> None:
+    operation = MemoryEntry("operation", "shop.0001_initial:0", 1, "done")
+    entries = repaired([*journal("1 intent", how="applied"), operation])
+    (settled,) = reconcile(entries, [FIRST]).reconciled
+    assert settled.payload() == {"direction": "forwards", "how": "repaired"}
+
+
+def test_an_attempt_after_the_repair_has_applied_it_itself() -> None:
+    entries = repaired(journal("1 intent", "1 failed"), *journal("2 intent", how="applied"))
+    (settled,) = reconcile(entries, [FIRST]).reconciled
+    assert (settled.attempt, settled.how, settled.by_repair) == (2, "applied", False)
+
+
+def test_a_repair_that_came_to_nothing_leaves_the_attempt_to_be_made_again() -> None:
+    found = reconcile(repaired(journal("1 intent")), [])
+    assert (found.retried, found.reconciled) == ((FIRST,), ())
