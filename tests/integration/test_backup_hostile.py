@@ -44,7 +44,7 @@ def test_mysql_a_row_as_large_as_the_server_takes_comes_back(
             ],
         )
     sums = (
-        "SELECT id, md5(data), hex(bits), hex(flag), hex(raw), hex(fixed), ST_AsText(at), doc, "
+        "SELECT id, sha2(data, 256), hex(bits), hex(flag), hex(raw), hex(fixed), ST_AsText(at), doc, "
         "hex(txt) FROM big ORDER BY id"
     )
     before = mysql_database.query(sums)

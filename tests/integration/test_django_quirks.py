@@ -25,6 +25,11 @@ def connection(
     return register_alias(database.settings())
 
 
+def _needs_a_length(connection: BaseDatabaseWrapper) -> bool:
+    """MySQL, unlike MariaDB, indexes no text without a prefix."""
+    return connection.vendor == "mysql" and not connection.mysql_is_mariadb  # type: ignore[attr-defined]
+
+
 def create(name: str, *fields: tuple[str, models.Field], **options: object) -> Operation:
     key = ("id", models.AutoField(primary_key=True))
     own = any(field.primary_key for _, field in fields)
@@ -99,6 +104,8 @@ def test_what_django_leaves_behind_never_blocks(name: str, connection: BaseDatab
     first, second = CASES[name]
     if connection.vendor == "mysql" and name == "a key that became text":
         first, second = first[:1], second  # MySQL refuses to alter a key that is referred to
+    if name == "an indexed text that lost its length" and _needs_a_length(connection):
+        pytest.skip("the server itself refuses this migration of Django's")
     history = History().add("a", "0001", first).add("a", "0002", second)
     history.migrate(connection)
     loader = history.graph(connection)
