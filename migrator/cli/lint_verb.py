@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -111,9 +110,10 @@ def _rendered(review: Review, style: str, fail_on: str, to_screen: bool) -> str:
 
         return LintJunitFormatter(Severity(fail_on)).render(review)
     from migrator.reports.lint_text import LintTextFormatter
+    from migrator.reports.page import wants_color
 
     terminal = to_screen and sys.stdout.isatty()
-    color = terminal and not os.environ.get("NO_COLOR")
+    color = terminal and wants_color()
     width = shutil.get_terminal_size((100, 24)).columns if terminal else None
     return LintTextFormatter(color=color, width=width).render(review)
 

@@ -9,6 +9,7 @@ from migrator.reports.folding import ReportBuilder, fold
 from migrator.reports.github import GithubReportFormatter
 from migrator.reports.jsonreport import JsonReportFormatter
 from migrator.reports.markdown import MarkdownReportFormatter
+from migrator.reports.page import wants_color
 from migrator.reports.text import TextReportFormatter
 
 __all__ = [
@@ -41,7 +42,8 @@ def render(
     Args:
         report: What to render.
         style: One of FORMATS.
-        color: Whether text has colours; None: when it goes to a terminal.
+        color: Whether text has colours; None: when it goes to a terminal, unless the environment
+            forbids it.
         terminal: Whether it goes to a terminal, at whose width text then wraps.
         verbosity: As Django's; for text.
 
@@ -65,5 +67,5 @@ def render(
     if style != "text":
         raise ValueError(f"There is no report format {style!r}.")
     width = shutil.get_terminal_size((100, 24)).columns if terminal else None
-    chosen = terminal if color is None else color
+    chosen = terminal and wants_color() if color is None else color
     return TextReportFormatter(color=chosen, width=width, verbosity=verbosity).render(report)

@@ -7,6 +7,7 @@ be found again in a log.
 from __future__ import annotations
 
 import io
+import os
 import textwrap
 from collections.abc import Sequence
 from typing import TextIO
@@ -32,6 +33,11 @@ def terminal_of(stream: TextIO) -> tuple[bool, int | None]:
     if not console.is_terminal:
         return False, None
     return not console.no_color and console.color_system is not None, console.width
+
+
+def wants_color() -> bool:
+    """Whether the environment lets a terminal have colours: NO_COLOR, TERM=dumb."""
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") not in ("dumb", "unknown")
 
 
 class Page:

@@ -46,6 +46,22 @@ def text_of(events: list[ev.Event], **options: int | None) -> str:
 # -- text ------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "coloured"),
+    [("NO_COLOR", "1", False), ("NO_COLOR", "", True), ("TERM", "dumb", False)],
+)
+def test_the_environment_may_forbid_colours(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, coloured: bool
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv(variable, value)
+    report = fold(healthy_run())
+    assert ("\x1b[" in render(report, "text", terminal=True)) == coloured
+    assert "\x1b[" in render(report, "text", terminal=True, color=True)
+    assert "\x1b[" not in render(report, "text")
+
+
 def test_text_says_how_it_ended_and_where_each_alias_stands() -> None:
     assert text_of(healthy_run()).splitlines() == [
         f"migrate {RUN}  complete in 4.2 s",
