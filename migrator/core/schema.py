@@ -11,9 +11,10 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from operator import attrgetter
 from typing import Any, Self
 
 SEPARATOR = '"."'
@@ -190,8 +191,16 @@ class Table:
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON-ready data."""
-        data: dict[str, Any] = _plain(self)
-        return data
+        return _plain(self) | {
+            "columns": tuple(map(_plain, self.columns)),
+            "primary_key": self.primary_key and _plain(self.primary_key),
+            "uniques": tuple(map(_plain, self.uniques)),
+            "foreign_keys": tuple(map(_plain, self.foreign_keys)),
+            "checks": tuple(map(_plain, self.checks)),
+            "exclusions": tuple(map(_plain, self.exclusions)),
+            "indexes": tuple(map(_plain_index, self.indexes)),
+            "triggers": tuple(map(_plain, self.triggers)),
+        }
 
     def column(self, name: str) -> Column | None:
         """The column of that name, or None."""
@@ -277,18 +286,22 @@ class Schema:
 
 
 @cache
-def _field_names(kind: Any) -> tuple[str, ...]:
-    return tuple(item.name for item in dataclasses.fields(kind))
+def _fields(kind: Any) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]:
+    names = tuple(item.name for item in dataclasses.fields(kind))
+    return names, attrgetter(*names)
 
 
-def _plain(value: Any) -> Any:
-    """As `dataclasses.asdict`, which deep-copies leaves that cannot change."""
-    if isinstance(value, tuple):
-        return tuple(_plain(item) for item in value)
-    kind: type[Any] = type(value)
-    if dataclasses.is_dataclass(kind):
-        return {name: _plain(getattr(value, name)) for name in _field_names(kind)}
-    return value
+def _plain(value: Any) -> dict[str, Any]:
+    """As `dataclasses.asdict`, one level deep: which is all that most of these have, since text,
+    numbers and tuples of names are JSON-ready. That one deep-copies them, and a project has
+    thousands.
+    """
+    names, read = _fields(type(value))
+    return dict(zip(names, read(value), strict=True))
+
+
+def _plain_index(index: Index) -> dict[str, Any]:
+    return _plain(index) | {"keys": tuple(map(_plain, index.keys))}
 
 
 def _tupled(raw: Mapping[str, Any], *names: str) -> dict[str, Any]:
