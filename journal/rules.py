@@ -212,6 +212,15 @@ def claim(target: Target, now: datetime, actor: Mapping[str, Any] | None) -> tup
     return change(claimed, now, {"status": TargetStatus.RUNNING, "reason": ""}), entry
 
 
+def is_over(targets: Sequence[Target], status: RunStatus) -> bool:
+    """Whether a run is closed as complete in which nobody has anything left to do, whoever has
+    claimed a target last: a second resume may have looked into what was done already.
+    """
+    return status is RunStatus.COMPLETE and all(
+        target.status in (TargetStatus.DONE, TargetStatus.SKIPPED) for target in targets
+    )
+
+
 def close(run: Run, targets: Sequence[Target], status: RunStatus, now: datetime) -> Run:
     """Close an open run and seal it; a closed one stays as it is.
 

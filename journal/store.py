@@ -187,7 +187,7 @@ class SqlJournal(Journal):
             run = self._run(connection, run_id, lock=True)
             closed = rules.close(run, targets, status, self._clock())
             if closed is not run:
-                for target in targets:
+                for target in () if rules.is_over(targets, status) else targets:
                     rules.assert_epoch(target, self._claimed.get((run_id, target.alias)))
                 statements.update_run(connection, closed)
             return closed

@@ -8,6 +8,7 @@ from dataclasses import replace
 from journal import Journal, JournalError, Run, RunStatus
 from migrator.acceptance import Acceptance, secrets_of
 from migrator.conf import Settings
+from migrator.continuation import is_finished
 from migrator.core.events import PassStarted, RunClosed, RunNotice
 from migrator.core.options import MigratorOptions
 from migrator.exceptions import (
@@ -140,6 +141,9 @@ class Course:
                 progress += result.progressed
                 if result.error or survey.alias != tuple(waiting)[-1]:
                     raise_if_received(result.error)
+                if self._resuming and isinstance(result.error, LockHeld):
+                    self._leave_the_rest(surveys)
+                    return
                 if not result.reached:
                     failed_at[survey.alias] = progress
                     if self._settings.stop_on_failure:
@@ -150,6 +154,19 @@ class Course:
                 if isinstance(self._results[alias].error, RETRIED) and failed_at[alias] < progress
             }
             number += 1
+
+    def _leave_the_rest(self, surveys: Sequence[Survey]) -> None:
+        """Of two resumes at once, who meets the other stops there: with each going on past the
+        other, both would find taken what they need next, and nobody would finish the run.
+        """
+        rest = [survey.alias for survey in surveys if survey.alias not in self._results]
+        if rest:
+            self._stream.emit(
+                RunNotice(
+                    f"Left as they are: {', '.join(rest)}.",
+                    "Resume again when whoever holds the lock has ended.",
+                )
+            )
 
     def _run_alias(self, survey: Survey, number: int) -> AliasResult:
         target = next(t for t in self._journal.targets(self._run.id) if t.alias == survey.alias)
@@ -180,7 +197,7 @@ class Course:
     def _close(self, status: RunStatus, code: ExitCode) -> None:
         """Close the run, unless another process has taken one of its targets over since."""
         try:
-            if not self._taken_over():
+            if not self._taken_over(status):
                 self._journal.close_run(self._run.id, status)
         except JournalError as error:
             self._stream.emit(
@@ -190,10 +207,12 @@ class Course:
                 status, code = RunStatus.FAILED, ExitCode.FAILED
         self._stream.emit(RunClosed(self._run.id, status.value, int(code), now()))
 
-    def _taken_over(self) -> bool:
+    def _taken_over(self, status: RunStatus) -> bool:
+        targets = self._journal.targets(self._run.id)
+        if status is RunStatus.COMPLETE and all(map(is_finished, targets)):
+            return False  # whoever else came had nothing left to do
         claimed = any(
-            target.epoch > self._epochs.get(target.alias, target.epoch)
-            for target in self._journal.targets(self._run.id)
+            target.epoch > self._epochs.get(target.alias, target.epoch) for target in targets
         )
         held = any(isinstance(result.error, LockHeld) for result in self._results.values())
         return claimed or (self._resuming and held)

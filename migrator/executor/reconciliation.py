@@ -10,7 +10,6 @@ from migrator.core.returning import ONLY_RECORDED
 from migrator.exceptions import Diverged
 from migrator.executor.ports import JournalEntry, Kind
 
-
 _BY_REPAIR = ("recorded", "repaired")
 
 

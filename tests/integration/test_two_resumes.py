@@ -14,9 +14,19 @@ import pytest
 from django.db.backends.base.base import BaseDatabaseWrapper
 from filelock import FileLock
 
-from journal import Entry, MemoryJournal, Phase, Run, RunStatus, Target, TargetStatus
+from journal import (
+    Entry,
+    Fenced,
+    MemoryJournal,
+    Phase,
+    Run,
+    RunStatus,
+    Target,
+    TargetStatus,
+    open_journal,
+)
 from migrator.conf import Settings
-from migrator.core.events import Event, LockAwaited, RunOpened
+from migrator.core.events import AliasFinished, Event, LockAwaited, RunOpened
 from migrator.core.options import MigratorOptions
 from migrator.exceptions import ExitCode
 from migrator.fleet import Fleet
@@ -154,6 +164,81 @@ def test_what_the_other_has_verified_meanwhile_is_not_begun_anew(
     assert journal.find_run(run.id).status is RunStatus.COMPLETE
 
 
+# -- several aliases ---------------------------------------------------------------------------
+
+
+class Twin:
+    """The other resume of a run with two aliases; it works at what it can get, a step ahead."""
+
+    def __init__(self, journal: MemoryJournal, *connections: BaseDatabaseWrapper) -> None:
+        self.journal = journal
+        self.ahead = {each.alias: Ahead(each, journal) for each in connections}
+
+    def finish(self, alias: str) -> None:
+        """Bring an alias to its goal, and let go of it."""
+        run = self.journal.runs(limit=1)[0]
+        epoch = self.journal.claim(run.id, alias)
+        self.journal.update_target(
+            run.id, alias, epoch=epoch, state="verified", status=TargetStatus.DONE
+        )
+        self.ahead[alias].lock.release()
+
+
+@pytest.fixture
+def pair(register_alias: Register, sqlite: SQLiteServer) -> list[BaseDatabaseWrapper]:
+    return [register_alias(sqlite.create_database().settings()) for _ in range(2)]
+
+
+def interrupted_pair(journal: MemoryJournal, pair: list[BaseDatabaseWrapper]) -> Run:
+    targets = [Target("", connection.alias) for connection in pair]
+    run = journal.open_run(kind="migrate", goal="verified", options={}, actor={}, targets=targets)
+    return journal.close_run(run.id, RunStatus.INTERRUPTED)
+
+
+def test_who_finds_the_other_at_the_first_alias_leaves_it_the_rest(
+    pair: list[BaseDatabaseWrapper], tmp_path: Path
+) -> None:
+    """Else each holds what the other needs next: both exit 4, and nobody finishes the run."""
+    journal = MemoryJournal()
+    run = interrupted_pair(journal, pair)
+    first, second = pair
+    twin = Twin(journal, first, second)
+
+    def both_begin(event: Event) -> None:
+        if isinstance(event, RunOpened):
+            twin.ahead[first.alias].lock.acquire(timeout=1)
+
+    try:
+        report = resume(journal, run, both_begin, tmp_path, 0.0)
+    finally:
+        twin.ahead[first.alias].lock.release()
+    assert report.exit_code == ExitCode.LOCKED
+    assert not [e for e in journal.entries(run.id) if e.alias == second.alias]
+    assert journal.find_run(run.id).status is RunStatus.OPEN
+
+    last = resume(journal, run, lambda _: None, tmp_path, 0.0)
+    assert last.exit_code == ExitCode.CLEAN
+    assert journal.find_run(run.id).status is RunStatus.COMPLETE
+
+
+def test_who_finishes_last_closes_the_run_that_the_other_has_looked_into(
+    pair: list[BaseDatabaseWrapper], tmp_path: Path
+) -> None:
+    """The other claims what is done already, finds nothing to do there, and is sent away."""
+    journal = MemoryJournal()
+    run = interrupted_pair(journal, pair)
+    first, second = pair
+    twin = Twin(journal, first, second)
+
+    def look_into(event: Event) -> None:
+        if isinstance(event, AliasFinished) and event.alias == second.alias:
+            twin.finish(first.alias)
+
+    report = resume(journal, run, look_into, tmp_path, 0.0)
+    assert report.exit_code == ExitCode.CLEAN
+    assert journal.find_run(run.id).status is RunStatus.COMPLETE
+
+
 # -- the test command -------------------------------------------------------------------------
 
 OTHER = {"pid": os.getppid(), "host": socket.gethostname(), "user": "other"}
@@ -219,3 +304,28 @@ def test_of_two_resumes_in_the_same_moment_one_runs_the_test_command(
     assert "has just begun" in report.notices[0].message
     assert not (tmp_path / "ran").exists()
     assert journal.find_run(run.id).status is RunStatus.OPEN
+
+
+# -- the journal of two processes ----------------------------------------------------------------
+
+
+def test_a_run_is_closed_over_anothers_claim_only_when_that_has_nothing_left(
+    tmp_path: Path,
+) -> None:
+    url = f"sqlite:///{tmp_path}/journal.sqlite3"
+    with open_journal(url) as ours, open_journal(url) as theirs:
+        run = ours.open_run(
+            kind="migrate", goal="verified", options={}, actor={}, targets=[Target("", "default")]
+        )
+        epoch = ours.claim(run.id, "default")
+        ours.update_target(
+            run.id, "default", epoch=epoch, state="verified", status=TargetStatus.DONE
+        )
+        other = theirs.claim(run.id, "default")
+        with pytest.raises(Fenced):
+            ours.close_run(run.id, RunStatus.COMPLETE)
+        theirs.update_target(run.id, "default", epoch=other, status=TargetStatus.DONE)
+        with pytest.raises(Fenced):
+            ours.close_run(run.id, RunStatus.FAILED)
+        assert ours.close_run(run.id, RunStatus.COMPLETE).status is RunStatus.COMPLETE
+        assert not list(ours.verify())
