@@ -296,7 +296,8 @@ def _plain(value: Any) -> dict[str, Any]:
     numbers and tuples of names are JSON-ready. That one deep-copies them, and a project has
     thousands.
     """
-    names, read = _fields(type(value))
+    kind: Any = type(value)
+    names, read = _fields(kind)
     return dict(zip(names, read(value), strict=True))
 
 
