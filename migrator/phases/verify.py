@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from django.db import DatabaseError, transaction
+from django.db.backends.utils import CursorWrapper
+from django.db.models import Model
 
 from migrator.core.amends import tell_apart
 from migrator.core.diff import diff
@@ -15,6 +17,7 @@ from migrator.returning import forgotten, stored_steps
 from migrator.scanner import ScanResult, routed_models, scan_target
 
 _SHOWN = 5
+_TOGETHER = 50
 
 
 def run(context: Context) -> None:
@@ -128,22 +131,32 @@ def _select_every_model(context: Context) -> None:
     application may do with it is not for a migration to say.
     """
     connection = context.connection
-    quote = connection.ops.quote_name
+    unreadable = context.scan.live.unreadable if context.scan else frozenset()
+    models = []
     for model in routed_models(connection, context.options.apps):
-        columns = ", ".join(quote(str(field.column)) for field in model._meta.local_concrete_fields)
-        table = model._meta.db_table
-        if not columns:
+        if not model._meta.local_concrete_fields:
             continue
-        if table in context.scan.live.unreadable if context.scan else False:
+        if model._meta.db_table in unreadable:
+            table = model._meta.db_table
             context.emit(Warned(context.alias, f"{table} cannot be read by this role."))
             continue
-        try:
-            with transaction.atomic(using=context.alias), connection.cursor() as cursor:
-                cursor.execute(f"SELECT {columns} FROM {quote(table)} LIMIT 0")
-        except DatabaseError as error:
-            raise VerificationFailed(
-                f"{model._meta.label} cannot be read from {context.alias}: "
-                f"{str(error).partition(chr(10))[0]}",
-                hint="Its model and its table disagree: a change without a migration "
-                "(manage.py makemigrations), or drift (migrate_all --check).",
-            ) from error
+        models.append(model)
+    # Some at a time: each is a lock on its table and indexes until the end of the transaction.
+    for begin in range(0, len(models), _TOGETHER):
+        with transaction.atomic(using=context.alias), connection.cursor() as cursor:
+            for model in models[begin : begin + _TOGETHER]:
+                _select(context, cursor, model)
+
+
+def _select(context: Context, cursor: CursorWrapper, model: type[Model]) -> None:
+    quote = context.connection.ops.quote_name
+    columns = ", ".join(quote(str(field.column)) for field in model._meta.local_concrete_fields)
+    try:
+        cursor.execute(f"SELECT {columns} FROM {quote(model._meta.db_table)} LIMIT 0")
+    except DatabaseError as error:
+        raise VerificationFailed(
+            f"{model._meta.label} cannot be read from {context.alias}: "
+            f"{str(error).partition(chr(10))[0]}",
+            hint="Its model and its table disagree: a change without a migration "
+            "(manage.py makemigrations), or drift (migrate_all --check).",
+        ) from error
