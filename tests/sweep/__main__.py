@@ -22,6 +22,7 @@ from pathlib import Path
 from rich.console import Console
 
 from tests import servers
+from tests.sweep import mariadb
 from tests.sweep.table import Tally, show
 
 ROOT = Path(__file__).parents[2]
@@ -51,7 +52,8 @@ class Part:
 # The slowest first, so that nobody is waited for alone in the end.
 NAMES = {"mysql": "MariaDB", "postgresql": "PostgreSQL", "sqlite": "SQLite"}
 
-KILLS = ("--kinds", "killed,killed in flight,answer lost")
+SCENARIOS = ("repair", "backup", "locked")
+KILLS = ("--kinds", "killed,killed in flight,answer lost,rollback killed")
 
 
 def parts(options: argparse.Namespace) -> list[Part]:
@@ -67,8 +69,15 @@ def parts(options: argparse.Namespace) -> list[Part]:
         found.append(Part(vendor, name, (), each, light, 1 if options.level == "quick" else 2))
         two = ("--aliases", "default,archive", *KILLS)
         found.append(Part(vendor, f"{name}, two databases", two, thin * extra, light, 1))
+        for scenario in SCENARIOS:
+            words = ("--scenario", scenario, "--kinds", "killed")
+            found.append(Part(vendor, name, words, thin * extra * 3, light, 1))
+        if vendor == "mysql":
+            restarts = ("--kinds", "server restarted")
+            found.append(Part("restarted mysql", name, restarts, max(thin // 3, 1), light, 1))
         if vendor == "postgresql":
-            on_server = ("--journal", "postgresql", *KILLS)
+            kinds = ("--kinds", f"{KILLS[1]},journal's session ended")
+            on_server = ("--journal", "postgresql", *kinds)
             label = f"{name}, journal in it"
             found.append(Part(vendor, label, on_server, thin * extra, light, 1))
             restarts = ("--kinds", "server restarted")
@@ -77,7 +86,7 @@ def parts(options: argparse.Namespace) -> list[Part]:
         only = ("--kinds", ",".join(options.kind), "--only", options.only)
         # Found again by its number, so nothing is left out.
         thin = 1 if options.only else thin
-        plain = [part for part in found if not part.arguments or part.vendor == "restarted"]
+        plain = [p for p in found if not p.arguments or p.vendor.startswith("restarted")]
         return [
             replace(p, arguments=only, thin=thin, shares=1 if options.only else p.shares)
             for p in plain
@@ -108,6 +117,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             list(pool.map(lambda item: sweep.run(*item), work))
     show(tally, console)
     seconds = time.monotonic() - began
+    if tally.same:
+        console.print(
+            f"{tally.same} kills left behind exactly what another had: the same databases and the"
+            " same journal. From such a state a run was resumed once."
+        )
     thinned = "" if options.level == "all" else f" ({options.level}: every n-th point)"
     console.print(
         f"{tally.points} crash points in {seconds:.0f} s{thinned}, seed {options.seed}; "
@@ -124,6 +138,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--kind", action="append", default=[], help="only this kind")
     parser.add_argument("--only", default="", help='only this point ("k=17")')
     parser.add_argument("--log", type=Path, help="every point as a line of JSON, as it comes")
+    parser.add_argument(
+        "--distinct", action="store_true", help="resume from each durable state only once"
+    )
     level = parser.add_mutually_exclusive_group()
     level.add_argument("--quick", dest="level", action="store_const", const="quick")
     level.add_argument("--sample", dest="level", action="store_const", const="sample")
@@ -146,6 +163,9 @@ def _servers(
         # One of its own: what is restarted would disturb the others.
         own = stack.enter_context(servers.embedded_postgres())
         with own.connect() as connection:
+            # What was committed has to outlive the server; then it need not outlive the machine.
+            connection.execute("ALTER SYSTEM RESET synchronous_commit")
+            connection.execute("SELECT pg_reload_conf()")
             data = connection.execute("SHOW data_directory").fetchone()
         binaries = str(servers.embedded_binaries())
         directory = str(data[0]) if data else ""
@@ -154,7 +174,12 @@ def _servers(
         )
     if "mysql" in wanted:
         url = os.environ.get(servers.MYSQL_URL)
-        if url:
+        if mariadb.available():
+            found["mysql"] = ("--server", stack.enter_context(mariadb.own_server()).url)
+            own_mysql = stack.enter_context(mariadb.own_server())
+            directory = str(own_mysql.directory)
+            found["restarted mysql"] = ("--server", own_mysql.url, "--data-directory", directory)
+        elif url:
             found["mysql"] = ("--server", url)
         elif servers.servers_required():
             raise SystemExit(f"No MySQL or MariaDB: set {servers.MYSQL_URL}.")
@@ -218,12 +243,14 @@ class _Sweep:
                 self.console.print("".join(errors)[-3000:], markup=False, highlight=False)
 
     def _arguments(self, part: Part, share: int) -> list[str]:
-        vendor = "postgresql" if part.vendor == "restarted" else part.vendor
+        vendors = {"restarted": "postgresql", "restarted mysql": "mysql"}
+        vendor = vendors.get(part.vendor, part.vendor)
         return [
             *("--vendor", vendor, "--seed", str(self.options.seed)),
             *self.addresses[part.vendor],
             *("--share", f"{share}/{part.shares}"),
             *("--thin", str(part.thin), "--thin-light", str(part.light)),
+            *(["--distinct"] if self.options.distinct else []),
             *part.arguments,
         ]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import re
+import resource
 import signal
 import sqlite3
 import time
@@ -21,7 +22,7 @@ from tests.sweep import boundaries
 from tests.sweep.boundaries import Crossing
 from tests.sweep.places import MySQLPlace, PostgresPlace
 from tests.sweep.process import OUTSIDE, Ended, Strike
-from tests.sweep.verdicts import Finding, Verdict, judge, recover, recover_stock
+from tests.sweep.verdicts import Finding, Verdict, judge, recover, recover_stock, settle
 from tests.sweep.world import World
 
 READS = re.compile(
@@ -99,7 +100,9 @@ def _weight(label: str) -> int:
 
 def _killed(world: World, lines: Lines, seed: int) -> Iterator[Experiment]:
     for k, label in enumerate(lines.ours, 1):
-        yield Experiment("killed", f"k={k}", partial(_strike, at=k), weight=_weight(label))
+        weight = _weight(label)
+        run = partial(_strike, at=k, light=weight == 1)
+        yield Experiment("killed", f"k={k}", run, weight=weight)
     for k, label in enumerate(lines.stock, 1):
         run = partial(_strike_stock, at=k)
         yield Experiment("killed", f"k={k}", run, stock=True, weight=_weight(label))
@@ -151,12 +154,14 @@ def _strike(
     strike: Strike = boundaries.kill,
     first_run: bool = False,
     codes: Sequence[int] = (),
+    light: bool = False,
 ) -> Finding:
     world.reset(first_run=first_run)
     ended = world.run(strike_at=at, strike=strike)
-    if strike in (boundaries.kill, boundaries.send_and_kill) and not ended.killed:
+    deadly = strike in (boundaries.kill, boundaries.send_and_kill)
+    if deadly and not ended.killed and world.steady:
         return Finding(Verdict.UNSOUND, f"not killed: exit {ended.code} {ended.output[-500:]}")
-    return recover(world)
+    return settle(world) if light else recover(world, codes=codes)
 
 
 def _strike_stock(world: World, *, at: int, strike: Strike = boundaries.kill) -> Finding:
@@ -170,8 +175,9 @@ def _strike_stock(world: World, *, at: int, strike: Strike = boundaries.kill) ->
 
 def _resumes(world: World, lines: Lines, seed: int) -> Iterator[Experiment]:
     for k, label in enumerate(lines.resumed, 1):
-        run = partial(_history, strikes=(lines.resumed_from, k))
-        yield Experiment("killed in resume", f"k={k}", run, weight=_weight(label))
+        weight = _weight(label)
+        run = partial(_history, strikes=(lines.resumed_from, k), light=True)
+        yield Experiment("killed in resume", f"k={k}", run, weight=weight)
 
 
 def _histories(world: World, lines: Lines, seed: int) -> Iterator[Experiment]:
@@ -187,7 +193,7 @@ def _histories(world: World, lines: Lines, seed: int) -> Iterator[Experiment]:
         yield Experiment("history of kills", f"seed {seed}-{number}", run, stock=True)
 
 
-def _history(world: World, *, strikes: Sequence[int]) -> Finding:
+def _history(world: World, *, strikes: Sequence[int], light: bool = False) -> Finding:
     world.reset()
     words: tuple[str, ...] = ()
     for k in strikes:
@@ -202,7 +208,7 @@ def _history(world: World, *, strikes: Sequence[int]) -> Finding:
         if not ended.killed and ended.code not in (ExitCode.CLEAN, ExitCode.USAGE):
             return Finding(Verdict.WEDGED, f"exit {ended.code}: {ended.output[-900:]}")
         words = () if "holds no run yet" in ended.output else ("--resume",)
-    return recover(world)
+    return settle(world) if light and ended.killed else recover(world)
 
 
 def _history_stock(world: World, *, strikes: Sequence[int]) -> Finding:
@@ -253,6 +259,9 @@ def _terminations(world: World, lines: Lines, seed: int) -> Iterator[Experiment]
     place = world.places["default"]
     if isinstance(place, PostgresPlace | MySQLPlace):
         yield from _cut(world, lines, seed, "session terminated", 40, place.terminate)
+    journal = world.journal.place
+    if isinstance(journal, PostgresPlace):
+        yield from _cut(world, lines, seed, "journal's session ended", 20, journal.terminate)
     if world.restart is not None:
         yield from _cut(world, lines, seed, "server restarted", 12, world.restart)
 
@@ -317,6 +326,27 @@ def _journals(world: World, lines: Lines, seed: int) -> Iterator[Experiment]:
     chance = random.Random(f"{seed}-journal")
     for k in sorted(chance.sample(targets, min(40, len(targets)))):
         yield Experiment("journal unwritable", f"k={k}", partial(_unwritable, at=k))
+    for k in sorted(chance.sample(range(1, len(lines.ours)), min(20, len(lines.ours) - 1))):
+        yield Experiment("disk full", f"k={k}", partial(_full, at=k))
+
+
+def _full(world: World, *, at: int) -> Finding:
+    """The kernel lets no file of the process grow any more: the journal, an SQLite target."""
+    world.reset()
+    path = world.journal.path
+    assert path is not None
+
+    def strike(crossing: Crossing) -> None:
+        log = path.with_name(f"{path.name}-wal")
+        size = log.stat().st_size if log.exists() else 0
+        resource.setrlimit(resource.RLIMIT_FSIZE, (max(size, 65536), resource.RLIM_INFINITY))
+
+    ended = world.run(strike_at=at, strike=strike)
+    if ended.code not in (ExitCode.FAILED, ExitCode.CLEAN):
+        return Finding(Verdict.UNSOUND, f"exit {ended.code}: {ended.output[-900:]}")
+    if "Traceback" in ended.output:
+        return Finding(Verdict.UNSOUND, ended.output[-900:])
+    return recover(world)
 
 
 def _unwritable(world: World, *, at: int) -> Finding:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import shutil
 import sqlite3
 import time
 from abc import ABC, abstractmethod
@@ -75,8 +76,12 @@ class Place(ABC):
         """Make it as if it had just been created, whoever is connected."""
 
     @abstractmethod
-    def picture(self) -> Picture:
-        """Read it out."""
+    def picture(self, *, whole: bool = False) -> Picture:
+        """Read it out.
+
+        Args:
+            whole: Generated keys, too.
+        """
 
     @abstractmethod
     def dump(self) -> str:
@@ -89,6 +94,14 @@ class Place(ABC):
     def sessions(self) -> int:
         """How many other sessions are open on it."""
         return 0
+
+    def untouched(self, directory: Path) -> Place:
+        """What can be read without changing what the next run will find.
+
+        Args:
+            directory: For a copy, where reading changes something.
+        """
+        return self
 
     def wait_until_alone(self, seconds: float = 60) -> None:
         """Wait until the server has noticed that a killed client is gone."""
@@ -138,14 +151,15 @@ class PostgresPlace(Place):
             connection.execute("CREATE SCHEMA public")
         self.wait_until_alone()
 
-    def picture(self) -> Picture:
+    def picture(self, *, whole: bool = False) -> Picture:
         with self.database.connect() as connection:
             schema = [row[0] for row in connection.execute(_PG_SCHEMA)]
             tables = [line.split()[1] for line in schema if line.startswith("r ")]
             rows = {}
             for table in dict.fromkeys(tables):
                 cursor = connection.execute(f'SELECT * FROM "{table}"'.encode())
-                rows[table] = _counted([str(c.name) for c in cursor.description or ()], cursor)
+                names = [str(c.name) for c in cursor.description or ()]
+                rows[table] = _counted(names, cursor, whole)
         return Picture(tuple(schema), rows)
 
     def dump(self) -> str:
@@ -186,7 +200,7 @@ class MySQLPlace(Place):
             cursor.execute(f"DROP DATABASE IF EXISTS `{name}`")
             cursor.execute(f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4")
 
-    def picture(self) -> Picture:
+    def picture(self, *, whole: bool = False) -> Picture:
         schema, rows = [], {}
         connection = self.database.server.connect(self.database.name)
         with closing(connection), connection.cursor() as cursor:
@@ -197,7 +211,8 @@ class MySQLPlace(Place):
                 created = re.sub(r" AUTO_INCREMENT=\d+", "", created)
                 schema += [f"{table}: {line.strip(', ')}" for line in created.splitlines()]
                 cursor.execute(f"SELECT * FROM `{table}`")
-                rows[table] = _counted([c[0] for c in cursor.description or ()], cursor.fetchall())
+                names = [c[0] for c in cursor.description or ()]
+                rows[table] = _counted(names, cursor.fetchall(), whole)
         return Picture(tuple(schema), rows)
 
     def dump(self) -> str:
@@ -238,11 +253,14 @@ class SQLitePlace(Place):
     def settings(self) -> dict[str, Any]:
         return SQLiteDatabase(self.path).settings()
 
+    def untouched(self, directory: Path) -> Place:
+        return SQLitePlace(copied(self.path, directory))
+
     def empty(self) -> None:
         for path in self.path.parent.glob(f"{self.path.name}*"):
             path.unlink(missing_ok=True)
 
-    def picture(self) -> Picture:
+    def picture(self, *, whole: bool = False) -> Picture:
         if not self.path.exists():
             return Picture((), {})
         with closing(sqlite3.connect(self.path)) as connection:
@@ -253,7 +271,7 @@ class SQLitePlace(Place):
             for kind, name, _, _ in found:
                 if kind == "table" and name != "sqlite_sequence":
                     cursor = connection.execute(f'SELECT * FROM "{name}"')
-                    rows[name] = _counted([c[0] for c in cursor.description], cursor)
+                    rows[name] = _counted([c[0] for c in cursor.description], cursor, whole)
         return Picture(tuple(map(str, found)), rows)
 
     def dump(self) -> str:
@@ -263,12 +281,29 @@ class SQLitePlace(Place):
         self.empty()
 
 
-def _counted(columns: list[str], found: Any) -> Rows:
+def copied(path: Path, directory: Path) -> Path:
+    """An SQLite file beside its journals: who opens one after a crash rolls it back.
+
+    Args:
+        path: The file; it need not exist.
+        directory: Where the copy goes.
+    """
+    target = directory / f"copy-{path.name}"
+    for old in directory.glob(f"{target.name}*"):
+        old.unlink()
+    for suffix in ("", "-wal", "-journal"):
+        source = Path(f"{path}{suffix}")
+        if source.exists():
+            shutil.copyfile(source, f"{target}{suffix}")
+    return target
+
+
+def _counted(columns: list[str], found: Any, whole: bool) -> Rows:
     # A key that nobody chose may come after a gap, and so may what refers to it.
     kept = [
         i
         for i, name in enumerate(columns)
-        if name != "id" and not name.endswith("_id") and name not in _LEFT_OUT
+        if name not in _LEFT_OUT and (whole or (name != "id" and not name.endswith("_id")))
     ]
     return Counter(tuple(str(row[i]) for i in kept) for row in found)
 

@@ -46,7 +46,7 @@ class Ended:
 
 @dataclass
 class Forks:
-    """Forks processes that run a management command.
+    """Forks processes that run a management command, or `migrator rollback`.
 
     Attributes:
         directory: For their output.
@@ -143,7 +143,12 @@ def _child(command: Sequence[str], clock: Clock, out: Path, labels: Path) -> int
         from django.core.management import execute_from_command_line
 
         for part in _split(command):
-            execute_from_command_line(["manage.py", *part])
+            if part[0] == "rollback":
+                from migrator.cli import main
+
+                code = main(part)
+            else:
+                execute_from_command_line(["manage.py", *part])
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else int(error.code is not None)
     except KeyboardInterrupt:

@@ -23,12 +23,14 @@ class Tally:
         ours, stock: (vendor, kind) → verdict → how often.
         decisions: How often a person had to decide before ours converged.
         failures: Of ours, in full.
+        same: How often what was left behind had been recovered from before.
     """
 
     ours: dict[tuple[str, str], Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     stock: dict[tuple[str, str], Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     decisions: Counter[tuple[str, str]] = field(default_factory=Counter)
     failures: list[Mapping[str, Any]] = field(default_factory=list)
+    same: int = 0
 
     def add(self, vendor: str, point: Mapping[str, Any]) -> None:
         """Count one point, as a worker reports it."""
@@ -37,6 +39,7 @@ class Tally:
         if point["stock"]:
             return
         self.decisions[key] += bool(point["decisions"])
+        self.same += bool(point.get("same"))
         if point["verdict"] != Verdict.CONVERGED:
             self.failures.append({"vendor": vendor, **point})
 

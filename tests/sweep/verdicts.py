@@ -44,11 +44,13 @@ class Finding:
         verdict: What it is.
         detail: Why, when it is bad.
         decisions: How often a person had to decide on the way.
+        same: Whether it left a state from which had been recovered before.
     """
 
     verdict: Verdict
     detail: str = ""
     decisions: int = 0
+    same: bool = False
 
 
 def judge(world: World, *, stock: bool = False) -> Finding:
@@ -101,6 +103,23 @@ def recover(world: World, *, codes: Collection[int] = ()) -> Finding:
         else:
             return Finding(Verdict.WEDGED, _tail(ended), decisions)
     return Finding(Verdict.WEDGED, f"still locked: {_tail(ended)}", decisions)
+
+
+def settle(world: World) -> Finding:
+    """`recover`, unless what the kill left behind is exactly what was recovered from before.
+
+    Of two kills between which nothing was made durable the second leaves the same databases and
+    the same journal, so the same command finds the same: it is enough to have proven that it does.
+    """
+    if not world.distinct or world.journal.path is None:
+        return recover(world)
+    state = world.state()
+    if state in world.settled:
+        return Finding(Verdict.CONVERGED, same=True)
+    found = recover(world)
+    if found.verdict is Verdict.CONVERGED:
+        world.settled.add(state)
+    return found
 
 
 def recover_stock(world: World, *, tries: int = 3) -> Finding:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import json
 import os
 import shutil
@@ -21,12 +22,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tests.sweep.kinds import Experiment, Lines, plan
+from tests.sweep.mariadb import OwnServer
 from tests.sweep.places import Place, differences, make_place
 from tests.sweep.process import Forks
+from tests.sweep.returns import KINDS, measure_return, plan_returns
+from tests.sweep.scenarios import furnish
 from tests.sweep.verdicts import Finding, Verdict
-from tests.sweep.world import START, Journal, World, use_environment
+from tests.sweep.world import Journal, World, use_environment
 
 PROJECT = Path(__file__).parent / "project"
+BLOCK = 30
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -54,7 +59,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
         django.setup()
         world = World(options.vendor, places, journal, Forks(directory), directory)
-        if options.data_directory:
+        world.distinct = options.distinct
+        if options.scenario:
+            furnish(world, options.scenario)
+        if options.data_directory and options.vendor == "mysql":
+            port = int(options.server.rpartition(":")[2])
+            world.restart = OwnServer(Path(options.data_directory), port).restart
+        elif options.data_directory:
             world.restart = _restarting(options.binaries, options.data_directory)
         _run(world, options)
     finally:
@@ -75,6 +86,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--binaries", default="")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--share", default="0/1")
+    parser.add_argument("--scenario", default="")
+    parser.add_argument("--distinct", action="store_true")
     parser.add_argument("--thin", type=int, default=1)
     parser.add_argument("--thin-light", type=int, default=1)
     parser.add_argument("--kinds", default="")
@@ -119,6 +132,11 @@ def _restarting(binaries: str, data: str) -> Callable[[], None]:
 def _run(world: World, options: argparse.Namespace) -> None:
     lines = measure(world)
     experiments = plan(world, lines, options.seed)
+    if options.scenario:
+        experiments = [experiment for experiment in experiments if not experiment.stock]
+    wanted = set(filter(None, options.kinds.split(",")))
+    if not wanted or wanted.intersection(KINDS):
+        experiments += plan_returns(measure_return(world))
     chosen = choose(experiments, options)
     say(
         event="planned",
@@ -134,12 +152,13 @@ def _run(world: World, options: argparse.Namespace) -> None:
             finding = Finding(Verdict.UNSOUND, traceback.format_exc())
         say(
             event="point",
-            kind=experiment.kind,
+            kind=experiment.kind + (f", {options.scenario}" if options.scenario else ""),
             name=experiment.name,
             stock=experiment.stock,
             verdict=finding.verdict,
             detail=finding.detail,
             decisions=finding.decisions,
+            same=finding.same,
             seconds=round(time.monotonic() - began, 3),
         )
 
@@ -164,16 +183,21 @@ def choose(experiments: Sequence[Experiment], options: argparse.Namespace) -> li
         step = min(options.thin * (1 if weight > 1 else options.thin_light), len(group))
         chosen += group[step // 2 :: step]
     share, shares = map(int, options.share.split("/"))
-    return chosen[share::shares]
+    # In blocks, so that neighbours, which often leave the same behind, meet in one worker.
+    return [e for i, e in enumerate(chosen) if i // BLOCK % shares == share]
 
 
 def measure(world: World) -> Lines:
     """Run without an interruption: what is crossed, and what is expected in the end."""
     world.reset(first_run=True)
-    world.forks.warm_up(*START)
+    world.forks.warm_up(*world.start)
+    gc.collect()
+    gc.freeze()  # what a child never touches is never copied for it
+    prepare, world.prepare = world.prepare, None  # stock Django's may not get on from there
     world.reset()
     _succeed(stock := world.run_stock())
     world.expected_stock = world.pictures()
+    world.prepare = prepare
     world.reset(first_run=True)
     _succeed(first := world.run())
     world.reset()

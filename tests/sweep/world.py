@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import shutil
+import sqlite3
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from journal import JournalError, open_journal
 from tests.sweep.boundaries import kill
-from tests.sweep.places import Picture, Place, differences
+from tests.sweep.places import Picture, Place, copied, differences
 from tests.sweep.process import Ended, Forks, Strike
 
 START = ("migrate_all", "--non-interactive", "--skip-makemigrations")
 Pictures = Mapping[str, Picture]
+
+# Of the journal, what two runs never have in common: times, hashes over times, and processes.
+_PASSING = {
+    "run": {"opened_at", "closed_at", "actor", "digest", "seal"},
+    "target": {"updated_at", "head", "seal"},
+    "entry": {"at", "seconds", "previous", "hash"},
+    "snapshot": {"at"},
+}
+_PROCESS = re.compile(r'"(pid|started)":"?\d+"?')
 
 
 @dataclass
@@ -40,6 +52,29 @@ class Journal:
             for path in self.path.parent.glob(f"{self.path.name}*"):
                 path.unlink(missing_ok=True)
 
+    def lines(self, directory: Path) -> list[str]:
+        """All that a file of it holds, without what two equal runs never have in common."""
+        assert self.path is not None
+        if not self.path.exists():
+            return []
+        lines: list[str] = []
+        with closing(sqlite3.connect(copied(self.path, directory))) as connection:
+            tables = connection.execute(
+                "SELECT name, sql FROM sqlite_master WHERE type = 'table' ORDER BY name"
+            ).fetchall()
+            for table, sql in tables:
+                lines.append(str(sql))
+                cursor = connection.execute(f'SELECT * FROM "{table}" ORDER BY rowid')
+                names = [column[0] for column in cursor.description]
+                kept = [i for i, n in enumerate(names) if n not in _PASSING.get(table, set())]
+                lines += [repr((table, *(row[i] for i in kept))) for row in cursor]
+            runs = connection.execute("SELECT id FROM run ORDER BY rowid") if tables else []
+            numbered = {str(name): f"run {n}" for n, (name,) in enumerate(runs)}
+        text = _PROCESS.sub("", "\n".join(lines))
+        for name, number in numbered.items():
+            text = text.replace(name, number)
+        return text.splitlines()
+
     def clear(self, template: Path) -> None:
         """There is an empty one: a file is copied, a database is left to the run itself."""
         self.remove()
@@ -63,6 +98,13 @@ class World:
         expected_stock: What stock Django makes.
         expected_dumps: The schemas, as the vendor's own tool writes them.
         restart: Restarts the server of the targets; None when it is not ours to restart.
+        distinct: Resume from each durable state once, however many kills leave it behind.
+        settled: The states from which a run was resumed and converged.
+        words: Added to each run of ours.
+        prepare: What comes before each run; None when it begins with nothing.
+        steady: Whether two runs cross the same boundaries.
+        journaled: What has to be in the journal, as (alias, kind, name); None for every
+            migration.
     """
 
     vendor: str
@@ -74,11 +116,17 @@ class World:
     expected_stock: Pictures = field(default_factory=dict)
     expected_dumps: Mapping[str, str] = field(default_factory=dict)
     restart: Callable[[], None] | None = None
+    distinct: bool = False
+    settled: set[str] = field(default_factory=set)
+    words: tuple[str, ...] = ()
+    prepare: Callable[[], None] | None = None
+    steady: bool = True
+    journaled: frozenset[tuple[str, str, str]] | None = None
 
     @property
     def start(self) -> tuple[str, ...]:
         """The run of ours."""
-        return START
+        return (*START, *self.words)
 
     @property
     def stock(self) -> tuple[str, ...]:
@@ -101,6 +149,8 @@ class World:
             self.journal.remove()
         else:
             self.journal.clear(self.directory / "empty.sqlite3")
+        if self.prepare is not None:
+            self.prepare()
 
     def run(self, *words: str, strike_at: int = 0, strike: Strike = kill) -> Ended:
         """A run of ours, with these words added."""
@@ -133,6 +183,22 @@ class World:
             missing += [f"{alias} {line}" for line in less]
         return extra, missing
 
+    def state(self) -> str:
+        """A digest of all that outlives a killed process, once its sessions are gone.
+
+        It holds every object and every row of the targets with its keys, and every row of the
+        journal; only what a clock or a process id says is left out.
+        """
+        self.wait_until_alone()
+        digest = hashlib.sha256()
+        for alias, place in self.places.items():
+            picture = place.untouched(self.directory).picture(whole=True)
+            rows = [(table, sorted(found.items())) for table, found in sorted(picture.rows.items())]
+            digest.update(repr((alias, picture.schema, rows)).encode())
+        for line in self.journal.lines(self.directory):
+            digest.update(line.encode())
+        return digest.hexdigest()
+
     def has_run(self) -> bool:
         """Whether the journal holds a run."""
         with suppress(JournalError), open_journal(self.journal.url, create=False) as journal:
@@ -143,22 +209,30 @@ class World:
         """What is wrong with the journal after a run that came to its end."""
         faults: list[str] = []
         with open_journal(self.journal.url, create=False) as journal:
-            faults += [f"journal verify: {found}" for found in journal.verify()]
+            faults += [f"journal verify: {fault}" for fault in journal.verify()]
             faults += [
                 f"journal check: run {run.id} {run.status}" for run in journal.incomplete_runs()
             ]
-            phases: dict[tuple[str, str], set[str]] = {}
+            phases: dict[tuple[str, str, str], set[str]] = {}
             for run in journal.runs():
                 for entry in journal.entries(run.id):
-                    if entry.kind == "migration":
-                        key = entry.alias, entry.name
+                    if entry.kind in ("migration", "repair", "backup"):
+                        key = entry.alias, entry.kind, entry.name
                         phases.setdefault(key, set()).add(str(entry.phase))
-        for alias, picture in self.expected.items():
-            for name in self.applied(picture):
-                found_phases = phases.get((alias, name), set())
-                if "intent" not in found_phases or not found_phases & {"done", "reconciled"}:
-                    faults.append(f"{alias} {name}: journaled as {sorted(found_phases)}")
+        if self.journaled is None and self.prepare is not None:
+            self.journaled = frozenset(phases)  # of the run that nobody interrupts
+        for alias, kind, name in sorted(self.journaled or self._every_migration()):
+            found = phases.get((alias, kind, name), set())
+            if "intent" not in found or not found & {"done", "reconciled"}:
+                faults.append(f"{alias} {kind} {name}: journaled as {sorted(found)}")
         return faults
+
+    def _every_migration(self) -> set[tuple[str, str, str]]:
+        return {
+            (alias, "migration", name)
+            for alias, picture in self.expected.items()
+            for name in self.applied(picture)
+        }
 
     @staticmethod
     def applied(picture: Picture) -> list[str]:
