@@ -170,12 +170,12 @@ class Mender:
             action: One action of a plan.
         """
         if isinstance(action, plan.RecordMigration | plan.ForgetMigration):
-            return (self._row_sql(action),)
+            return self._rows_sql(action)
         with self._connection.schema_editor(collect_sql=True, atomic=False) as editor:
             self.apply(action, editor)
         collected = [line for line in editor.collected_sql or () if not line.startswith("--")]
         if isinstance(action, plan.RunOperations) and action.record:
-            collected.append(self._row_sql(plan.RecordMigration(action.migration)))
+            collected += self._rows_sql(plan.RecordMigration(action.migration))
         return tuple(collected)
 
     def apply(self, action: plan.Action, editor: BaseDatabaseSchemaEditor) -> None:
@@ -242,16 +242,38 @@ class Mender:
     def _record(self, migration: MigrationKey, editor: BaseDatabaseSchemaEditor) -> None:
         if editor.collect_sql:
             return
-        self._recorder.record_applied(*migration)
+        for row in self.records(migration):
+            self._recorder.record_applied(*row)
 
-    def _row_sql(self, action: plan.RecordMigration | plan.ForgetMigration) -> str:
-        app, name = (part.replace("'", "''") for part in action.migration)
-        if isinstance(action, plan.RecordMigration):
-            return (
+    def records(self, migration: MigrationKey) -> tuple[MigrationKey, ...]:
+        """The rows to write for a migration.
+
+        A squash is applied for Django once all that it replaces is, whatever its own row says:
+        its loader forgets that row otherwise.
+
+        Args:
+            migration: That is to be recorded.
+        """
+        found = self._loader.disk_migrations.get((migration.app, migration.name))
+        if not found or not found.replaces:
+            return (migration,)
+        there = self._recorder.applied_migrations()
+        rows = (*(MigrationKey(*key) for key in found.replaces), migration)
+        return tuple(row for row in rows if (row.app, row.name) not in there)
+
+    def _rows_sql(self, action: plan.RecordMigration | plan.ForgetMigration) -> tuple[str, ...]:
+        recording = isinstance(action, plan.RecordMigration)
+        rows = self.records(action.migration) if recording else (action.migration,)
+        statements = []
+        for row in rows:
+            app, name = (part.replace("'", "''") for part in row)
+            statements.append(
                 "INSERT INTO django_migrations (app, name, applied) "
                 f"VALUES ('{app}', '{name}', CURRENT_TIMESTAMP);"
+                if recording
+                else f"DELETE FROM django_migrations WHERE app = '{app}' AND name = '{name}';"
             )
-        return f"DELETE FROM django_migrations WHERE app = '{app}' AND name = '{name}';"
+        return tuple(statements)
 
     # -- operations ----------------------------------------------------------------------
 

@@ -163,7 +163,8 @@ class _Attempt:
             if isinstance(action, ForgetMigration):
                 payload["forgets"] = [str(action.migration)]
             if isinstance(action, RecordMigration):
-                payload["records"] = [str(action.migration)]
+                written = self._mending.mender.records(action.migration)
+                payload["records"] = [str(row) for row in written]
             context.ledger.intent("repair", name, self._number, payload)
         try:
             self._carry_out()

@@ -130,6 +130,69 @@ def test_a_history_table_without_a_column_that_django_needs(odd: Project, target
         assert "applied" in done.output
 
 
+SQUASHED = {
+    "models": """\
+        from django.db import models
+
+
+        class Card(models.Model):
+            id = models.BigAutoField(primary_key=True)
+            number = models.IntegerField(default=0)
+        """,
+    "migrations": {
+        "0001_card": """\
+            class Migration(migrations.Migration):
+                initial = True
+                operations = [
+                    migrations.CreateModel(
+                        "Card", [("id", models.BigAutoField(primary_key=True, serialize=False))]
+                    )
+                ]
+            """,
+        "0002_number": """\
+            class Migration(migrations.Migration):
+                dependencies = [("cards", "0001_card")]
+                operations = [
+                    migrations.AddField("Card", "number", models.IntegerField(default=0))
+                ]
+            """,
+        "0001_squashed": """\
+            class Migration(migrations.Migration):
+                initial = True
+                replaces = [("cards", "0001_card"), ("cards", "0002_number")]
+                operations = [
+                    migrations.CreateModel(
+                        "Card",
+                        [
+                            ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                            ("number", models.IntegerField(default=0)),
+                        ],
+                    )
+                ]
+            """,
+    },
+}
+
+
+@pytest.mark.parametrize("lost", ["app = 'cards'", "name = '0001_squashed' OR name = '0001_card'"])
+def test_a_squash_is_recorded_with_what_it_replaces(
+    make_project: Callable[..., Project], create_database: Callable[..., Database], lost: str
+) -> None:
+    """Its own row alone is none for Django: the scan after the repair would not be clean."""
+    target = create_database("sqlite")
+    project = make_project(
+        databases={"default": target.settings()}, apps={"cards": SQUASHED}, installed=()
+    )
+    project.manage("migrate_all", check=True)
+    recorded = "SELECT app, name FROM django_migrations ORDER BY app, name"
+    before = target.query(recorded)
+    target.execute(f"DELETE FROM django_migrations WHERE {lost}")
+    repaired = project.manage("migrate_all", "--repair")
+    assert repaired.returncode == 0, repaired
+    assert target.query(recorded) == before
+    assert project.manage("migrate", "--check").returncode == 0
+
+
 def test_half_a_table_that_a_crash_left(odd: Project, target: Database) -> None:
     """Not recorded, and only one of its two tables is there."""
     target.execute("DELETE FROM django_migrations WHERE app = 'odd'")
