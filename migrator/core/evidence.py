@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from migrator.core.analysis import Analysis
+from migrator.core.changes import ChangeKind
 from migrator.core.comparison import fold, fold_key, with_collations
 from migrator.core.diff import Change, diff
 from migrator.core.histories import Atom, Attachment, signature
@@ -51,11 +52,14 @@ class Comparison:
         reference: The reference.
         changes: What differs, in the live schema with missed renames done.
         changed: What the changes are about, those of the live schema as it is included.
+        tables: Those of `changed` that are tables which the reference has: one that it does not
+            know says nothing about what is on it.
     """
 
     reference: Reference
     changes: tuple[Change, ...]
     changed: frozenset[Atom]
+    tables: frozenset[Atom]
 
 
 class Proof:
@@ -95,7 +99,12 @@ class Proof:
         differing = changes(analysis.live)
         found = [*differing, *(changes(analysis.facts.live) if analysis.missed else ())]
         changed = frozenset(atom for c in found for atom in change_atoms(self._vendor, c))
-        return Comparison(reference, differing, changed)
+        tables = frozenset(
+            change_atom(self._vendor, c)
+            for c in found
+            if c.ref.kind == "table" and c.kind is not ChangeKind.EXTRA
+        )
+        return Comparison(reference, differing, changed, tables)
 
     def certain(self, table: str) -> bool:
         """Whether state alone proves anything about a table (folded key)."""
@@ -109,9 +118,9 @@ class Proof:
         """The evidence for a difference on these objects: the strongest for any of them."""
         found = set(atoms)
         tables = {atom.table for atom in found}
-        wanted = found | {Atom("table", table, table) for table in tables}
+        on = {Atom("table", table, table) for table in tables}
         for each in self.comparisons:
-            if wanted & each.changed:
+            if found & each.changed or on & each.tables:
                 return each.reference.evidence
         if any(self.certain(table) and not self._excused(table) for table in tables):
             return Evidence.STATE

@@ -278,6 +278,19 @@ def test_a_wider_column_never_blocks(change) -> None:
     assert (incident.code, incident.blocking) == (Code.COLUMN_DIFFERS, False)
 
 
+@pytest.mark.parametrize("kind", ["datetime", "time"])
+def test_a_time_of_old_mysql_never_blocks_by_state_alone(kind: str) -> None:
+    """Columns of before Django 1.8 have no fractions of a second, and no migration gives them."""
+    chain = shop().add("2", add("book", col("at", f"{kind}(6)")))
+    live = with_columns(chain.schema(vendor="mysql"), "book", col("at", kind))
+    facts = chain.facts(2, live)
+    incident = only(facts)
+    assert (incident.code, incident.blocking) == (Code.COLUMN_DIFFERS, False)
+    assert incident.evidence is Evidence.UNCONFIRMED
+    verified = replace(facts, references=(Reference(chain.schema(vendor="mysql")),))
+    assert [i.blocking for i in classify(verified)] == [True]
+
+
 def test_a_default_that_state_does_not_know_of_is_nothing() -> None:
     live = with_columns(shop().schema(), "book", col("price", default="0"))
     assert classify(shop().facts(1, live)) == ()
@@ -432,6 +445,15 @@ def test_a_replay_proves_as_a_snapshot_does() -> None:
     live = without_columns(shop().schema(), "book", "price")
     incident = only(shop().facts(1, live, replay=shop().schema(), opaque_tables=None))
     assert (incident.blocking, incident.evidence) == (True, Evidence.REPLAY)
+
+
+def test_a_table_that_a_replay_did_not_make_proves_nothing_about_its_columns() -> None:
+    """A table that was there before Django, unmanaged at first and managed since."""
+    chain = Chain().add("1", state_only(create("legacy", col("code", "text")), "legacy"))
+    live = with_columns(chain.schema(), "legacy", col("code", "character varying(9)"))
+    incidents = classify(chain.facts(1, live, replay=schema()))
+    assert {i.code.value for i in incidents} == {"DR104", "DR108"}
+    assert not [i for i in incidents if i.blocking]
 
 
 # -- indexes, constraints, triggers, sequences -------------------------------------
