@@ -40,6 +40,7 @@ class Ledger:
         self.epoch = epoch
         self._entries = list(journal.entries(run_id, alias))
         self._held: list[Step] = []
+        self._told: dict[str, Any] = {}
 
     @property
     def resumed(self) -> bool:
@@ -138,6 +139,20 @@ class Ledger:
             {"source": source.value, "dest": dest.value},
         )
 
+    def tell(self, **facts: Any) -> None:
+        """Have the outcome of the transition under way hold this as well: no write of its own.
+
+        Args:
+            facts: JSON-ready; lists are added to what was told of the same name.
+        """
+        for name, fact in facts.items():
+            before = self._told.get(name)
+            self._told[name] = [*before, *fact] if isinstance(before, list) else fact
+
+    def _was_told(self) -> dict[str, Any]:
+        told, self._told = self._told, {}
+        return told
+
     def transition_done(self, trigger: Trigger, dest: State, seconds: float) -> None:
         """Write that the target is in a new state."""
         if trigger is Trigger.FAIL:
@@ -152,14 +167,15 @@ class Ledger:
             Phase.DONE,
             self.epoch,
             seconds,
-            {"dest": dest.value},
+            {"dest": dest.value, **self._was_told()},
             state=dest.value,
             status=status,
         )
 
     def transition_failed(self, trigger: Trigger, error: str) -> None:
         """Write that a transition's effect raised."""
-        self._write("transition", trigger.value, Phase.FAILED, self.epoch, None, {"error": error})
+        payload = {"error": error, **self._was_told()}
+        self._write("transition", trigger.value, Phase.FAILED, self.epoch, None, payload)
 
     # -- the target itself -------------------------------------------------------
 

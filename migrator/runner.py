@@ -21,11 +21,15 @@ from migrator.core.events import (
     AliasFailed,
     AliasFinished,
     Emit,
+    Event,
+    FindingsMade,
+    ScanFinished,
     TargetIdentified,
     TargetSkipped,
     TransitionFinished,
     TransitionStarted,
 )
+from migrator.core.kept import keep_findings, keep_scan
 from migrator.core.lifecycle import Goal, State, Trigger, plan_steps
 from migrator.core.options import MigratorOptions
 from migrator.exceptions import ExitCode, LockHeld, LockLost, MigratorError, exit_code_of
@@ -182,7 +186,7 @@ class AliasRunner:
             survey=self._survey,
             settings=self._settings,
             options=self._options,
-            emit=self._emit,
+            emit=self._recording(ledger),
             prompter=self._prompter,
             ledger=ledger,
             backend=backend,
@@ -218,6 +222,18 @@ class AliasRunner:
             drifted=check and found is not None and found.blocked,
             pending=len(found.pending) if check and found is not None else 0,
         )
+
+    def _recording(self, ledger: Ledger) -> Emit:
+        """Also has the journal keep what a scan and the lint have found."""
+
+        def emit(event: Event) -> None:
+            if isinstance(event, ScanFinished):
+                ledger.tell(scans=[keep_scan(event)])
+            elif isinstance(event, FindingsMade) and event.findings:
+                ledger.tell(findings=keep_findings(event.findings))
+            self._emit(event)
+
+        return emit
 
     def _lead(self, machine: AliasMachine, context: Context) -> None:
         if machine.state is not State.PENDING:

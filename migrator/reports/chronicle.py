@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from migrator.core.spelling import spell_seconds
+from migrator.core.spelling import spell_count, spell_seconds
 from migrator.reports.advice import MANAGE, Advice
 
 Document = Mapping[str, Any]
@@ -107,10 +107,16 @@ def detail_of(step: Step) -> str:
         parts.append(f"attempt {step.attempt}")
     if step.kind == "claim" and (who := spell_actor(payload.get("actor") or {})):
         parts.append(f"by {who}")
+    if step.kind == "transition":
+        parts += _found_in(payload)
     if error := payload.get("error") or payload.get("message"):
         parts.append(" ".join(str(error).split()))
     for key, value in payload.items():
-        if key in _SAID or value in (None, "", [], {}, (), _ORDINARY.get(key)):
+        if (
+            key in _SAID
+            or (step.kind == "transition" and key in _FOUND)
+            or value in (None, "", [], {}, (), _ORDINARY.get(key))
+        ):
             continue
         if isinstance(value, Mapping | list | tuple):
             parts.append(_counted(key, value))
@@ -138,7 +144,21 @@ _SAID = {
     "actor",
     "lookups",
 }
+_FOUND = {"scans", "findings"}
 _ORDINARY = {"how": "applied", "direction": "forwards", "atomic": True}
+
+
+def _found_in(payload: Mapping[str, Any]) -> list[str]:
+    """What the last scan and the lint have found during a transition, counted."""
+    parts = []
+    if scans := payload.get("scans"):
+        last = scans[-1]
+        for name, noun in (("blocking", "incident"), ("notes", "note")):
+            if last.get(name):
+                parts.append(spell_count(int(last[name]), noun))
+    if findings := payload.get("findings"):
+        parts.append(spell_count(len(findings), "finding"))
+    return parts
 
 
 def _counted(key: str, value: Mapping[str, Any] | Sequence[Any]) -> str:

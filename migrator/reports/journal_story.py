@@ -1,8 +1,7 @@
 """The story of a run from the journal alone: the document of `migrator journal show`.
 
 It spans all attempts at the run, and so says more about time than the report of the last one:
-what was killed, how long it lay, who took it up. What a run only told (findings, what a scan
-found) is not in the journal and not here.
+what was killed, how long it lay, who took it up.
 """
 
 from __future__ import annotations
@@ -11,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from migrator.core.findings import Finding
+from migrator.core.kept import kept_findings, kept_scan
 from migrator.core.spelling import spell_bytes, spell_count, spell_seconds, without_alias
 from migrator.reports.chronicle import (
     Document,
@@ -26,12 +27,13 @@ from migrator.reports.chronicle import (
     sql_of,
     steps_of,
 )
-from migrator.reports.report_story import STAGES
+from migrator.reports.report_story import STAGES, drifts_of
 from migrator.reports.story import (
     TONES,
     Acceptance,
     Attempt,
     Change,
+    Drift,
     Lane,
     MigrationRow,
     Proof,
@@ -91,7 +93,7 @@ def _title(document: Document) -> str:
     words = {"complete": "Complete", "open": "Still at work, or killed"}
     word = words.get(run["status"], run["status"].capitalize())
     superseded = " (made good since)" if run.get("superseded") else ""
-    said = spell_targets(targets)
+    said = spell_targets(targets).removeprefix(f"{run['status']}: ")
     if targets and all(target["status"] == "done" for target in targets):
         return f"{word}{superseded} on {spell_count(len(targets), 'database')}"
     return f"{word}{superseded}: {said}" if said else f"{word}{superseded}"
@@ -109,6 +111,9 @@ def _tallies(lanes: Sequence[Lane], targets: Sequence[Document]) -> tuple[Tally,
     repairs = sum(change.made for lane in lanes for change in lane.repairs)
     if repairs:
         tallies.append(Tally(str(repairs), "repair made" if repairs == 1 else "repairs made"))
+    found = sum(len(lane.drifts[-1].blocking) for lane in lanes if lane.drifts)
+    if found:
+        tallies.append(Tally(str(found), "incident" if found == 1 else "incidents", "bad"))
     again = sum(len(row.attempts) for lane in lanes for row in lane.migrations)
     if again:
         noun = "attempt in vain" if again == 1 else "attempts in vain"
@@ -144,6 +149,8 @@ def _lane(target: Document, entries: Sequence[Document]) -> Lane:
         spans=spans,
         stages=stages_of(spans, STAGES) if spans else (),
         error=without_alias(reason, target["alias"]) if failed else "",
+        drifts=_drifts(target["alias"], steps),
+        findings=_findings(steps),
         repairs=_repairs(steps),
         migrations=migrations,
         facts=_facts(target, steps),
@@ -253,6 +260,26 @@ def _repairs(steps: Iterable[Step]) -> tuple[Change, ...]:
         for step in steps
         if step.kind == "repair"
     )
+
+
+def _drifts(alias: str, steps: Iterable[Step]) -> tuple[Drift, ...]:
+    found = (
+        kept_scan(alias, scan)
+        for step in steps
+        if step.kind == "transition"
+        for scan in step.payload.get("scans") or ()
+    )
+    return drifts_of(found)
+
+
+def _findings(steps: Iterable[Step]) -> tuple[Finding, ...]:
+    """Those of the last plan."""
+    kept = [
+        step.payload["findings"]
+        for step in steps
+        if step.kind == "transition" and step.payload.get("findings")
+    ]
+    return kept_findings(kept[-1]) if kept else ()
 
 
 def _facts(target: Document, steps: Iterable[Step]) -> tuple[tuple[str, str], ...]:

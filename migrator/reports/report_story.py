@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from migrator.core import events as ev
@@ -88,7 +89,9 @@ def report_title(report: Report) -> str:
     if unclean and headline(report).startswith("drift found"):
         return f"Drift on {len(unclean)} of {total}"
     if unclean:
-        return f"{len(unclean)} of {total} failed"
+        idle = sum(database.outcome == "pending" for database in unclean)
+        failed = f"{len(unclean) - idle} of {total} failed"
+        return f"{failed}, {idle} not begun" if 0 < idle < len(unclean) else failed
     if report.acceptance and report.acceptance.exit_code:
         return "Verified, but the test command failed"
     if report.exit_code:
@@ -192,7 +195,7 @@ def _lane(report: Report, database: DatabaseReport) -> Lane:
         error=without_alias(error.message, database.alias) if error else "",
         hint=error.hint if error else "",
         detail=failed.error if failed and not (error and failed.error in error.message) else "",
-        drifts=_drifts(database),
+        drifts=drifts_of(database.scans),
         repairs=_repairs(database),
         findings=sorted_findings(database.findings),
         migrations=_migrations(database),
@@ -209,11 +212,15 @@ def _lane(report: Report, database: DatabaseReport) -> Lane:
     return replace(lane, flags=tuple(flags))
 
 
-def _drifts(database: DatabaseReport) -> tuple[Drift, ...]:
-    """Before and after; one of them where nothing changed, none where nothing was found."""
+def drifts_of(scans: Iterable[ev.ScanFinished]) -> tuple[Drift, ...]:
+    """Before and after; one of them where nothing changed, none where nothing was found.
+
+    Args:
+        scans: Of one database, in their order.
+    """
     titles = {"scan": "Before", "repair": "After the repair", "verify": "After"}
     found: list[Drift] = []
-    for scan in database.scans:
+    for scan in scans:
         title = titles.get(scan.phase, "After")
         drift = Drift(title, scan.tables, scan.recorded, scan.incidents)
         if found and found[-1].title == title:

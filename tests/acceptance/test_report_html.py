@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -221,6 +223,24 @@ def test_a_run_and_its_journal_are_the_same_page(project: Project, browser: Brow
     silent(record)
     assert record.evaluate(bars) == applied
     assert "The journal holds together" in record.evaluate("document.body.textContent")
+
+
+def test_the_journal_keeps_what_a_scan_has_found(project: Project, tmp_path: Path) -> None:
+    assert project.manage("migrate_all", "--non-interactive").returncode == 0
+    with sqlite3.connect(tmp_path / "default.sqlite3") as connection:
+        connection.execute("ALTER TABLE auth_user DROP COLUMN email")
+    connection.close()
+    assert project.manage("migrate_all", "--check").returncode == 1
+    document = json.loads(project.migrator("journal", "show", "--format", "json").stdout)
+    kept = {
+        entry["alias"]: entry["payload"]["scans"][-1]["blocking"] > 0
+        for entry in document["entries"]
+        if entry["name"] == "scan" and entry["phase"] == "done"
+    }
+    assert kept == {"default": True, "other": False}
+    assert " incident" in project.migrator("journal", "show").stdout
+    page = project.migrator("journal", "show", "--format", "html").stdout
+    assert "auth_user.email" in page
 
 
 def test_standard_output_is_the_page_and_nothing_else(project: Project) -> None:

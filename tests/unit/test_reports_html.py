@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 
+from migrator.core.kept import keep_findings, keep_scan, kept_scan
 from migrator.reports import FORMATS, render
 from migrator.reports.document import ErrorReport, refused
 from migrator.reports.folding import fold
 from migrator.reports.html import HtmlJournalFormatter
 from tests.unit.report_events import (
+    ERROR,
     HOSTILE,
+    MISSING,
+    QUIET,
+    UNCONFIRMED,
+    WARNING,
     eventful_report,
     healthy_run,
     hostile_report,
     large_report,
+    scan,
     troubled_run,
 )
 from tests.unit.test_reports_journal import ENTRIES, STEPWISE, entry, run, target
@@ -55,7 +63,7 @@ class Outline(HTMLParser):
 def test_the_page_says_what_the_report_knows() -> None:
     text = Outline(render(eventful_report(), "html")).text
     for said in (
-        "3 of 6 databases failed",
+        "2 of 6 databases failed, 1 not begun",
         "numeric(10, 2) NOT NULL",
         "DELETE FROM django_migrations",
         "duplicate key value",
@@ -168,6 +176,40 @@ def test_a_run_of_the_journal_is_the_same_page_with_its_record() -> None:
     assert ("migration done", "a.0001_x (attempt 2)") in names
     assert ("migration open", "a.0002_z") in names
     assert ("mark done", "resumed") in names
+
+
+def test_a_run_of_the_journal_shows_the_drift_that_it_met_and_left() -> None:
+    met = keep_scan(scan("default", MISSING, UNCONFIRMED))
+    left = keep_scan(scan("default", phase="verify"))
+    page = Outline(
+        shown(
+            entry(1, "transition", "scan", "done", payload={"dest": "scanned", "scans": [met]}),
+            entry(2, "transition", "verify", "done", payload={"dest": "verified", "scans": [left]}),
+        )
+    ).text
+    for said in ("Before", "After", MISSING.code.value, MISSING.message, "1 note", "no drift"):
+        assert said in page
+
+
+def test_a_run_of_the_journal_shows_what_the_lint_said() -> None:
+    kept = keep_findings((WARNING, ERROR, QUIET))
+    assert [found["code"] for found in kept][:1] == [ERROR.code]
+    payload = {"error": "No.", "findings": kept}
+    page = Outline(shown(entry(1, "transition", "migrate", "failed", payload=payload))).text
+    assert ERROR.code in page
+    assert ERROR.message in page
+
+
+def test_what_another_version_kept_is_left_out_and_not_stumbled_over() -> None:
+    payload = {"scans": [{"incidents": [{"code": "DR999"}, 7]}], "findings": [{"code": "X"}, None]}
+    assert "scan" in Outline(shown(entry(1, "transition", "scan", "done", payload=payload))).text
+
+
+def test_what_is_kept_of_a_scan_is_read_back() -> None:
+    told = scan("default", MISSING, UNCONFIRMED)
+    assert kept_scan("default", keep_scan(told)).incidents == tuple(
+        replace(incident, objects=()) for incident in told.incidents
+    )
 
 
 def test_a_journal_that_was_altered_says_where() -> None:
