@@ -186,8 +186,11 @@ class StateTables:
     def _children(self) -> dict[ModelKey, set[ModelKey]]:
         children: dict[ModelKey, set[ModelKey]] = {}
         for key, model_state in self.state.models.items():
-            for parent in parents_of(model_state):
-                children.setdefault(parent, set()).add(key)
+            for base in model_state.bases:  # of every model at each step: most have a class alone
+                if isinstance(base, str):
+                    for parent in parents_of(model_state):
+                        children.setdefault(parent, set()).add(key)
+                    break
         return children
 
     # -- foreign keys ------------------------------------------------------------------
