@@ -17,6 +17,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.operations.base import Operation
 
+from journal import Phase
 from migrator.actor import describe_process
 from migrator.backends import Backend, facts_for
 from migrator.conf import Settings
@@ -26,6 +27,7 @@ from migrator.core.findings import Finding, Severity
 from migrator.core.losses import may_lose
 from migrator.core.options import MigratorOptions
 from migrator.core.plan import Plan
+from migrator.core.schema import SEPARATOR
 from migrator.core.spelling import spell_table
 from migrator.exceptions import DecisionNeeded, DestructiveStep
 from migrator.ledger import Ledger
@@ -137,7 +139,11 @@ class Gate:
         Raises:
             DestructiveStep, Interrupted
         """
-        judged = tuple(f for f in self._judge(plan, loader) if not spared(f.migration))
+        judged = tuple(
+            finding
+            for finding in self._judge(plan, loader)
+            if not spared(finding.migration) and not self._is_behind(finding)
+        )
         found = tuple(finding for finding in judged if finding.destroys)
         if not found:
             return Passage(digest=plan.digest())
@@ -169,6 +175,25 @@ class Gate:
         """Whether a fake detector says that a migration is there already."""
         detect = companion_detector(self.connection, self.backend)
         return lambda key: detect(scan.loader.graph.nodes[key])
+
+    def _is_behind(self, finding: Finding) -> bool:
+        """Whether an earlier attempt of this run has done what is found, outside of a
+        transaction: the operation is passed over, and what it took is not there any more.
+        """
+        name = f"{finding.migration}:{finding.operation}"
+        begun = [entry for entry in self.ledger.entries("operation") if entry.name == name]
+        if not begun:
+            return False
+        if begun[-1].phase in (Phase.DONE, Phase.RECONCILED):
+            return True
+        introspection = self.connection.introspection
+        with self.connection.cursor() as cursor:
+            if SEPARATOR in finding.table or not finding.table:
+                return False
+            if finding.table not in introspection.table_names(cursor):
+                return True
+            columns = introspection.get_table_description(cursor, finding.table)
+        return bool(finding.column) and finding.column not in {each.name for each in columns}
 
     # -- consent ---------------------------------------------------------------------
 
@@ -219,13 +244,19 @@ class Gate:
         except DecisionNeeded as error:
             raise DestructiveStep(
                 f"{alias}: {_spelled(findings)}. Nothing was touched.",
-                hint=f"Look at it with migrator plan --database {alias}; consent with {FLAG}.",
+                hint=f"Look at it with {self._preview(alias)}; consent with {FLAG}.",
             ) from error
         if not understood:
             raise DestructiveStep(
                 f"{alias}: {_spelled(findings)}; it was not consented to, and nothing was touched.",
-                hint=f"Look at it with migrator plan --database {alias}.",
+                hint=f"Look at it with {self._preview(alias)}.",
             )
+
+    def _preview(self, alias: str) -> str:
+        """The command that shows what is about to be done."""
+        if self.options.rollback:
+            return f"manage.py migrate_all --resume {self.ledger.run_id} --dry-run"
+        return f"migrator plan --database {alias}"
 
     def _warning(self, alias: str, findings: Sequence[Finding], failing: Sequence[Finding]) -> str:
         lines = [f"{alias}: these steps lose data that is there now."]
@@ -312,7 +343,7 @@ def _digests(plan: Plan, findings: Iterable[Finding]) -> dict[str, str]:
 def _spelled(findings: Sequence[Finding]) -> str:
     """One sentence: how many migrations would lose what."""
     migrations = list(dict.fromkeys(str(finding.migration) for finding in findings))
-    what = migrations[0] if len(migrations) == 1 else f"{len(migrations)} pending migrations"
+    what = migrations[0] if len(migrations) == 1 else f"{len(migrations)} migrations"
     shown = ", ".join(_thing(finding) for finding in findings[:_SHOWN])
     more = f" and {len(findings) - _SHOWN} more" if len(findings) > _SHOWN else ""
     return f"{what} would lose data: {shown}{more}"

@@ -10,7 +10,7 @@ import pytest
 from tests.crash import wait_until_alone
 from tests.integration.test_rollback import MIGRATE, Site, notes, picture
 from tests.projects import Project
-from tests.servers import Database
+from tests.servers import Database, SQLiteServer
 from tests.zygote import Zygote
 
 POINTS = int(os.environ.get("ROLLBACK_POINTS", "4"))
@@ -71,3 +71,43 @@ def test_killed_anywhere_it_goes_on(here: tuple[Site, str], database: Database) 
         site.console("journal", "check")
     assert begun
     site.console("journal", "verify")
+
+
+PIECEMEAL = """\
+    class Migration(migrations.Migration):
+        atomic = False
+        dependencies = [("notes", "0001_initial")]
+        operations = [
+            migrations.AddField("Note", "kept", models.TextField(default="y")),
+            migrations.AddField("Note", "extra", models.TextField(null=True)),
+        ]
+    """
+
+
+def test_what_is_gone_already_is_not_asked_about_again(
+    sqlite: SQLiteServer, make_project: Callable[..., Project], zygote: Zygote
+) -> None:
+    """Consent was to what is lost; that nobody can count a column any more is no new loss."""
+    database = sqlite.create_database()
+    project = make_project(
+        databases={"default": database.settings()},
+        apps={"notes": notes("0001_initial")},
+        installed=(),
+    )
+    site = Site(project, zygote)
+    site.migrate()
+    database.execute("INSERT INTO notes_note (text, old) VALUES ('kept', 'y')")
+    project.write_migration("notes", "0002_piecemeal", PIECEMEAL)
+    crossed = site.rollback(site.migrate(), *LOSING).crossed
+    commits = [k for k, label in enumerate(crossed, 1) if label == "after commit"]
+    for at in commits:
+        run = site.migrate()
+        ended = site.zygote.run(
+            project, "rollback", run, "--yes", *LOSING, console=True, kill_at=at
+        )
+        assert ended.killed
+        ended = site.zygote.run(project, *MIGRATE, "--resume")
+        if "Nothing to resume" in ended.output:
+            ended = site.rollback(run, *LOSING)
+        assert ended.code == 0, f"killed at {at}: {ended}"
+        assert database.query("SELECT text, old FROM notes_note") == [("kept", "y")]
