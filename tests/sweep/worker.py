@@ -135,7 +135,7 @@ def _run(world: World, options: argparse.Namespace) -> None:
     if options.scenario:
         experiments = [experiment for experiment in experiments if not experiment.stock]
     wanted = set(filter(None, options.kinds.split(",")))
-    if not wanted or wanted.intersection(KINDS):
+    if not options.scenario and (not wanted or wanted.intersection(KINDS)):
         experiments += plan_returns(measure_return(world))
     chosen = choose(experiments, options)
     say(
