@@ -49,8 +49,9 @@ class MySQLWaits(Waits):
         """See Waits."""
         if not before:
             return
-        # Numbers, all of them: the servers take no quoted ones here.
-        assignments = ", ".join(f"SESSION {name} = {float(v):g}" for name, v in before.items())
+        # Numbers, all of them: the servers take no quoted ones here, and MySQL no 3.1536e+07,
+        # which is the year that it waits by default.
+        assignments = ", ".join(f"SESSION {name} = {_number(v)}" for name, v in before.items())
         with connection.cursor() as cursor:
             cursor.execute(f"SET {assignments}")
 
@@ -83,6 +84,11 @@ class MySQLWaits(Waits):
                 if rows:
                     return tuple(_session(row) for row in rows)
         return ()
+
+
+def _number(value: str) -> str:
+    number = float(value)
+    return str(int(number)) if number.is_integer() else repr(number)
 
 
 def _names(connection: BaseDatabaseWrapper) -> tuple[str, ...]:

@@ -45,7 +45,7 @@ def connection(database: Database, register_alias: Register) -> BaseDatabaseWrap
     moment = {"postgresql": "timestamptz", "mysql": "datetime(6)", "sqlite": "datetime"}[vendor]
     double = {"postgresql": "double precision", "mysql": "double", "sqlite": "real"}[vendor]
     statements = [
-        "CREATE TABLE empty (id integer)",
+        "CREATE TABLE nobody (id integer)",
         "CREATE TABLE parent (id integer PRIMARY KEY)",
         "INSERT INTO parent VALUES (1)",
         (
@@ -80,7 +80,7 @@ def facts(connection: BaseDatabaseWrapper) -> Facts:
 ANSWERS: list[tuple[Question, int]] = [
     (Nulls("child", "parent_id"), 2),
     (NotNulls("child", "parent_id"), 2),
-    (NotNulls("empty", "id"), 0),
+    (NotNulls("nobody", "id"), 0),
     (Duplicates("child", ("name",)), 1),
     (Duplicates("child", ("name", "id")), 0),
     (Duplicates("child", ("name",), "id < 3"), 0),
@@ -129,7 +129,7 @@ def test_what_cannot_be_told_is_none_and_leaves_the_connection_usable(
 
 
 def test_sizes(facts: Facts) -> None:
-    for key, rows in (("child", 4), ("empty", 0), (ODD, 2)):
+    for key, rows in (("child", 4), ("nobody", 0), (ODD, 2)):
         size = facts.size(key)
         assert size is not None, key
         assert (size.rows, size.empty) == (rows, rows == 0)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 import pytest
 from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import OperationalError, connections, migrations, models
@@ -37,8 +38,22 @@ every_vendor = pytest.mark.parametrize(
     ],
 )
 
+
+def _busy_postgresql() -> OperationalError:
+    """As Django raises it for what the driver says."""
+    error = OperationalError("canceling statement due to lock timeout")
+    error.__cause__ = psycopg.errors.LockNotAvailable("canceling statement due to lock timeout")
+    return error
+
+
 PETS = migrations.CreateModel("Pet", [("id", key()), ("age", models.IntegerField(default=1))])
 NAME = migrations.AddField("Pet", "name", models.CharField(max_length=20, default="?"))
+LOOK = migrations.RunPython
+BUSY = {
+    "postgresql": _busy_postgresql(),
+    "mysql": OperationalError(1205, "Lock wait timeout exceeded; try restarting transaction"),
+    "sqlite": OperationalError("database is locked"),
+}
 SHORT = Limits(lock=0.2, retries=8)
 
 
@@ -58,19 +73,20 @@ def bench(vendor: str, create_database: Callable[..., Database], register_alias:
 
 
 def run(bench: Bench, *several: migrations.Migration, limits: Limits = SHORT) -> CrashSafeExecutor:
-    """As `Bench.ours`, with limits in force."""
+    """As `Bench.ours`, with limits in force, and as one plan."""
     executor = CrashSafeExecutor(
         bench.connection, journal=bench.journal, emit=bench.events.append, limits=limits
     )
     recorded = executor.recorder.applied_migrations()
     state = migrations.state.ProjectState()
-    with executor.patience.in_force():
-        for migration in several:
-            executor.loader.disk_migrations[migration.app_label, migration.name] = migration
-            if (migration.app_label, migration.name) in recorded:
-                migration.mutate_state(state, preserve=False)
-            else:
-                state = executor.apply_migration(state, migration)
+    plan = []
+    for migration in several:
+        executor.loader.disk_migrations[migration.app_label, migration.name] = migration
+        if (migration.app_label, migration.name) in recorded:
+            migration.mutate_state(state, preserve=False)
+        else:
+            plan.append((migration, False))
+    executor._migrate_all_forwards(state, plan, plan, False, False)
     return executor
 
 
@@ -155,6 +171,36 @@ def test_it_waits_out_a_reader_and_says_who_it_was(
     assert not any(isinstance(event, events.MigrationFailed) for event in bench.events)
 
 
+@every_vendor
+def test_an_attempt_begins_with_the_models_as_they_were_before_the_first(
+    bench: Bench, reader: BaseDatabaseWrapper
+) -> None:
+    """The first had changed them halfway; and what comes after finds them whole."""
+    seen: list[list[str]] = []
+    stuck = [True]
+
+    def look(apps: Any, schema_editor: Any) -> None:
+        seen.append(sorted(field.name for field in apps.get_model("pets", "Pet")._meta.fields))
+        if stuck:
+            stuck.clear()
+            raise BUSY[bench.database.vendor]
+
+    several = (
+        make("0001", [PETS], atomic=True),
+        make("0002", [migrations.AddField("Pet", "note", models.TextField(null=True))]),
+        make(
+            "0003", [NAME, migrations.RenameField("Pet", "age", "years"), LOOK(look)], atomic=True
+        ),
+        make("0004", [migrations.AddField("Pet", "vet", models.TextField(null=True)), LOOK(look)]),
+    )
+    executor = run(bench, *several, limits=Limits(lock=1, retries=3))
+    assert [e.attempt for e in contended(bench)] == [1]
+    third, fourth = ["id", "name", "note", "years"], ["id", "name", "note", "vet", "years"]
+    assert seen == [third, third, fourth]
+    assert bench.database.query("SELECT years, note, name, vet FROM pets_pet") == []
+    assert {name for _, name in executor.recorder.applied_migrations()} >= {"0003", "0004"}
+
+
 @on_mysql
 def test_mysql_waits_out_a_reader_too(bench: Bench, reader: BaseDatabaseWrapper) -> None:
     limits = Limits(lock=1, retries=8)
@@ -166,7 +212,8 @@ def test_mysql_waits_out_a_reader_too(bench: Bench, reader: BaseDatabaseWrapper)
     several = make("0001", [PETS], atomic=True), make("0002", [NAME, friend], atomic=True)
     with held_until(bench, reader, lambda: bool(contended(bench))):
         run(bench, *several, limits=limits)
-    assert "in a transaction for" in contended(bench)[0].blockers[0]
+    blocker = contended(bench)[0].blockers[0]
+    assert "in a transaction for" in blocker or "holds shared_read" in blocker
     assert bench.database.query("SELECT name, friend_id FROM pets_pet") == [("?", None)]
     found = [(n, p) for name, n, p in phases(bench) if name == "pets.0002"]
     assert found[:3] == [(1, "intent"), (1, "failed"), (2, "intent")]
@@ -202,8 +249,10 @@ def test_what_never_gets_a_lock_fails_and_leaves_nothing(
     before = bench.dump()
     limits = Limits(lock=1 if bench.database.vendor == "mysql" else 0.1, retries=1)
     sql = "INSERT INTO pets_pet (age) VALUES (2)"
+    if bench.database.vendor == "sqlite":  # which only begins to write once it is asked for rows
+        sql += " RETURNING id"
     with (
-        held_until(bench, reader, lambda: False, sql + " RETURNING id"),
+        held_until(bench, reader, lambda: False, sql),
         pytest.raises(LockTimedOut, match=r"pets\.0002 got no lock .* 2 attempts") as raised,
     ):
         run(bench, *several, limits=limits)
