@@ -81,6 +81,8 @@ def _plain(vendor: str, sql: str, params: Collection[Any]) -> str:
 def _literal(vendor: str, value: Any) -> str:
     if isinstance(value, bool) and vendor != "postgresql":
         return str(int(value))  # all that is stored there of a truth
+    if isinstance(value, list | tuple):
+        raise TypeError(value)  # an array, which the driver spells
     return str(value) if isinstance(value, int | float | Decimal) else f"'{value}'"
 
 

@@ -10,6 +10,7 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
+from django.contrib.postgres.fields import ArrayField
 from django.db import migrations, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import CASCADE
@@ -385,3 +386,20 @@ def test_nothing_differs_at_any_step(name: str, connection: BaseDatabaseWrapper)
         # What a vendor keeps of an index that is dropped or doubled may be told of.
         told = [i for i in found if i.blocking or i.code.value != "DR108"]
         assert told == [], f"after {key}: {[i.message for i in told]}"
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_the_defaults_of_arrays_are_in_words_of_the_server(connection: BaseDatabaseWrapper) -> None:
+    history = History().add(
+        "shop",
+        "0001",
+        [
+            create(
+                "T",
+                ("none", ArrayField(text(), db_default=[])),
+                ("some", ArrayField(models.IntegerField(), db_default=[1, 2])),
+            )
+        ],
+    )
+    history.migrate(connection)
+    assert scan(history, connection, list(full_plan(history.graph(connection)))) == ()
