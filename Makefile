@@ -60,7 +60,7 @@ healthy: $(HEALTHY)/.installed ## Scan a healthy project of popular apps: nothin
 	@$(HEALTHY)/bin/python -m tests.healthy
 
 healthy-large: $(HEALTHY)/.installed-large ## The same with the largest apps, which takes its time
-	@HEALTHY_GROUP=large $(HEALTHY)/bin/python -m tests.healthy
+	@$(HEALTHY)/bin/python -m tests.healthy --large
 
 bench: $(STAMP) ## Measure migrate_all beside Django's migrate
 	@$(BIN)/python -m tests.bench

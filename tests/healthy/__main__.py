@@ -2,7 +2,8 @@
 
 `python -m tests.healthy` walks every vendor; `python -m tests.healthy postgresql` one of them,
 in the process that the project is loaded into. Needs the packages of requirements.txt, which is
-why `make healthy` has a virtual environment of its own.
+why `make healthy` has a virtual environment of its own. With --large, each of the large
+distributions of requirements-large.txt is walked on its own instead.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import subprocess
 import sys
 
 from tests import servers
-from tests.healthy.walk import VENDORS, walk, walk_along, walk_there_and_back
+from tests.healthy.walk import FAMILIES, VENDORS, walk, walk_along, walk_there_and_back
 
 WALKS = {"--rollback": walk_there_and_back, "--halfway": walk_along}
 
@@ -23,11 +24,14 @@ def main(arguments: list[str]) -> int:
     Args:
         arguments: Names of vendors; one alone is walked in this process. With --rollback, each
             migration goes there and back instead; with --halfway, each database is looked at in
-            many places of its history.
+            many places of its history; with --large, every large distribution is walked.
 
     Returns:
         0 when every one is healthy.
     """
+    if "--large" in arguments:
+        others = [each for each in arguments if each != "--large"]
+        return max(_walk_family(family, others) for family in FAMILIES)
     kind = [each for each in arguments if each in WALKS][:1]
     arguments = [each for each in arguments if each not in WALKS]
     unknown = set(arguments) - set(VENDORS)
@@ -49,6 +53,13 @@ def main(arguments: list[str]) -> int:
     failed += [vendor for vendor, process in walks.items() if process.wait()]
     print(f"healthy: {'all clean' if not failed else 'not clean on ' + ', '.join(failed)}")
     return 1 if failed else 0
+
+
+def _walk_family(family: str, arguments: list[str]) -> int:
+    """One large distribution, in a process that has it installed."""
+    print(f"-- {family}", flush=True)
+    command = [sys.executable, "-m", "tests.healthy", *arguments]
+    return subprocess.run(command, env={**os.environ, "HEALTHY_GROUP": family}).returncode
 
 
 if __name__ == "__main__":

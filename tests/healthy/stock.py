@@ -8,7 +8,7 @@ editors do the rest on each database, as `MigrationExecutor` and `Migration.appl
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from importlib import import_module
 from typing import Any
@@ -21,12 +21,15 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.transaction import atomic
 from django.utils.module_loading import module_has_submodule
 
+Look = Callable[[int, Migration], None]
 
-def migrate_everywhere(aliases: Sequence[str]) -> int:
+
+def migrate_everywhere(aliases: Sequence[str], look: Look | None = None) -> int:
     """Apply every migration to empty databases.
 
     Args:
         aliases: Of the databases.
+        look: Called after each migration with its number, from 1 on.
 
     Returns:
         How many migrations were applied to each.
@@ -41,9 +44,13 @@ def migrate_everywhere(aliases: Sequence[str]) -> int:
         executor.recorder.ensure_schema()
         emit_pre_migrate_signal(0, False, alias, plan=[(item, False) for item in plan])
     state = first._create_project_state(with_applied_migrations=True)
-    for migration in plan:
+    for number, migration in enumerate(plan, 1):
         state.apps  # noqa: B018 - rendered before each migration, as the executor does
         state = _apply(migration, state, executors)
+        if look is not None:
+            for executor in executors.values():
+                executor.check_replacements()
+            look(number, migration)
     state.clear_delayed_apps_cache()
     for alias, executor in executors.items():
         executor.check_replacements()

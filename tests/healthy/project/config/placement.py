@@ -147,33 +147,18 @@ POSTGRES_ONLY = frozenset({"pgtrigger", "pghistory", "ledger", "procrastinate.co
 WITHOUT_SQLITE = frozenset({"hordak"})
 """Balances are computed by functions that SQLite cannot store."""
 
-LARGE = frozenset({"cms", "menus", "sekizai", "djstripe", "hordak", "modelcluster"})
-"""Distributions of many models and migrations: Django renders all models that refer to one
-another for almost each of their operations, so they are migrated in a walk of their own."""
+FAMILIES = {
+    "cms": frozenset({"cms", "menus", "sekizai"}),
+    "djstripe": frozenset({"djstripe"}),
+    "hordak": frozenset({"hordak"}),
+    "oscar": frozenset({"oscar"}),
+    "wagtail": frozenset({"wagtail", "modelcluster"}),
+}
+"""Distributions of many models and migrations, by the first part of their names. Django renders all
+models that refer to one another for almost each of their operations, which grows with the square
+of their number: each family is migrated in a walk of its own."""
 
 APPS = {"default": COMMERCE, "content": CONTENT, "accounts": ACCOUNTS, "jobs": JOBS}
-
-
-def chosen(group: str) -> dict[str, list[str]]:
-    """Alias → entries of INSTALLED_APPS.
-
-    Args:
-        group: "many" small distributions, "large" ones, or "all".
-    """
-
-    def large(entry: str) -> bool:
-        return entry.split(".")[0] in {"oscar", "wagtail"} or entry in LARGE
-
-    base = NEEDED if group == "large" else frozenset()
-    return {
-        alias: [
-            entry
-            for entry in entries
-            if group == "all" or large(entry) == (group == "large") or entry in base
-        ]
-        for alias, entries in APPS.items()
-    }
-
 
 NEEDED = frozenset(
     {
@@ -183,8 +168,33 @@ NEEDED = frozenset(
         "easy_thumbnails",
         "modelcluster",
         "modelsearch",
+        "mptt",
         "taggit",
         "treebeard",
     }
 )
-"""What the large ones cannot do without."""
+"""What the families cannot do without."""
+
+
+def chosen(group: str) -> dict[str, list[str]]:
+    """Alias → entries of INSTALLED_APPS.
+
+    A family lives on one database, where content types are: wagtail's first data migration asks
+    the router where to write a content type, and takes its id to a page on whatever database is
+    migrated.
+
+    Args:
+        group: "many" small distributions, or one of FAMILIES.
+    """
+    if group == "many":
+        families = frozenset[str]().union(*FAMILIES.values())
+        return {
+            alias: [entry for entry in entries if entry.split(".")[0] not in families]
+            for alias, entries in APPS.items()
+        }
+    entries = [entry for entries in APPS.values() for entry in entries]
+    return {
+        "default": [
+            entry for entry in entries if entry.split(".")[0] in FAMILIES[group] or entry in NEEDED
+        ]
+    }

@@ -6,14 +6,16 @@ from functools import cache
 from typing import Any
 
 from django.apps import apps
+from django.conf import settings
 
-from config.placement import APPS, SHARED
+from config.placement import SHARED, chosen
 
 
 @cache
 def _aliases() -> dict[str, str]:
     """App label → alias, by the entries of INSTALLED_APPS."""
-    aliases = {entry: alias for alias, entries in APPS.items() for entry in entries}
+    placed = chosen(settings.GROUP)
+    aliases = {entry: alias for alias, entries in placed.items() for entry in entries}
     found = {}
     for config in apps.get_app_configs():
         path = f"{type(config).__module__}.{type(config).__qualname__}"

@@ -9,7 +9,7 @@ import pymysql
 from config import placement
 
 GROUP = os.environ.get("HEALTHY_GROUP", "many")
-if GROUP != "many":
+if GROUP == "oscar":
     from oscar.defaults import *  # noqa: F403 - as Oscar's own documentation has it
 
 pymysql.install_as_MySQLdb()
@@ -36,7 +36,7 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     *(["django.contrib.postgres"] if VENDOR == "postgresql" else []),
     *[app for apps in placement.chosen(GROUP).values() for app in apps if app not in LEFT_OUT],
-    *(["haystack", "widget_tweaks", "django_tables2"] if GROUP != "many" else []),
+    *(["haystack", "widget_tweaks", "django_tables2"] if GROUP == "oscar" else []),
     "phonenumber_field",
     "migrator",
 ]
@@ -47,7 +47,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    *(["allauth.account.middleware.AccountMiddleware"] if GROUP != "large" else []),
+    *(["allauth.account.middleware.AccountMiddleware"] if GROUP == "many" else []),
 ]
 TEMPLATES = [
     {
