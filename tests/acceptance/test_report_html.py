@@ -189,6 +189,17 @@ def test_a_hundred_aliases_of_fifty_migrations_are_no_trouble(show: Callable[...
     assert page.evaluate(WIDER) is False
 
 
+def test_bars_that_are_too_narrow_to_be_told_apart_are_not_painted_over(
+    show: Callable[..., Page],
+) -> None:
+    """What separates one bar from the next would be all that is seen of fifty in ten pixels."""
+    page = show(render(large_report(aliases=60, migrations=50), "html"))
+    bar = "getComputedStyle(document.querySelectorAll('.track b.migration')[7]).boxShadow"
+    assert " 0px 0px 0px 0px" in page.evaluate(bar)
+    page = show(render(large_report(aliases=1, migrations=3), "html"))
+    assert " 1px 0px 0px 0px" in page.evaluate(bar.replace("[7]", "[1]"))
+
+
 # -- of a real run ----------------------------------------------------------------------------
 
 
