@@ -119,7 +119,9 @@ class MySQLFacts(LiveFacts):
                 ours = self._column(column)
                 return f"{ours} <> ROUND({ours}, {int(scale)})"
             case TimeOfDay(_, column):
-                return f"TIME({self._column(column)}) <> '00:00:00'"
+                # MySQL compares the text of a TIME, with all its zeros.
+                ours = self._column(column)
+                return f"{ours} <> CAST({ours} AS date)"
             case Uncastable(_, column, wanted):
                 return self._uncastable(self._column(column), wanted.lower())
             case Changed(_, column, wanted):

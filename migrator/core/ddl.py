@@ -61,7 +61,8 @@ class AddColumn:
     """ADD COLUMN with everything that is written inline.
 
     `constraints`: kinds of inline constraints; `references`: key of the referenced table, "" for
-    none; `generated`: "stored" | "virtual" | ""; `serial`: serial or identity or AUTO_INCREMENT.
+    none; `generated`: "stored" | "virtual" | ""; `serial`: serial or identity or AUTO_INCREMENT;
+    `computed`: the default is an expression in brackets (MySQL, MariaDB).
     """
 
     table: str
@@ -74,6 +75,7 @@ class AddColumn:
     constraints: frozenset[ConstraintKind] = frozenset()
     references: str = ""
     first_or_after: bool = False
+    computed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ class Definition:
     type: str = ""
     nullable: bool | None = None
     default: Default = Default.NONE
+    computed: bool = False
     generated: str = ""
     serial: bool = False
     collation: str = ""
@@ -56,6 +57,7 @@ class Definition:
             constraints=frozenset(self.kinds),
             references=self.references,
             first_or_after=self.placed,
+            computed=self.computed,
         )
 
 
@@ -109,6 +111,7 @@ def _attribute(cursor: Cursor, found: Definition) -> None:
     elif cursor.take("NULL"):
         found.nullable = True
     elif cursor.take("DEFAULT"):
+        found.computed = cursor.sees("(")
         found.default = read_default(cursor)
     elif cursor.take_any("AUTO_INCREMENT", "AUTOINCREMENT"):
         found.serial = True

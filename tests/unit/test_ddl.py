@@ -128,7 +128,7 @@ MYSQL: dict[str, tuple[Action, ...]] = {
         Harmless("algorithm"),
     ),
     "ALTER TABLE t ADD x char(36) DEFAULT (uuid())": (
-        AddColumn("t", "x", "char(36)", default=VOLATILE),
+        AddColumn("t", "x", "char(36)", default=VOLATILE, computed=True),
     ),
     "ALTER TABLE t ADD (a int, b int unsigned)": (
         AddColumn("t", "a", "int"),
