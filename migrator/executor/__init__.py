@@ -9,6 +9,7 @@
 - `watcher`: who is in the way, said while a statement waits.
 - `probe`: looking at the live schema to tell whether an operation's effect is there.
 - `witness`: what a database remembers of a transaction whose outcome was lost.
+- `states`: the state before a migration, once more for another attempt.
 - `recorder`: what each migration sent, for the report.
 - `reconciliation`: the journal held against the recorded rows, as a pure function.
 - `ports`: the journal interface that the executor needs, with a null and an in-memory twin.

@@ -57,6 +57,7 @@ from migrator.executor.ports import ExecutionJournal, JournalEntry, Kind, NullEx
 from migrator.executor.probe import Probe, SchemaProbe
 from migrator.executor.reconciliation import Reconciliation, reconcile
 from migrator.executor.statements import first_line, run_deferred
+from migrator.executor.states import Trail
 from migrator.executor.stepback import StepwiseReturn, goes_stepwise
 from migrator.executor.stepwise import StepwiseRun
 
@@ -105,17 +106,22 @@ class _Outcome:
 
 @dataclass(frozen=True, slots=True)
 class _Decided:
-    """How a migration is to be applied; `error` where that could not be found out."""
+    """How a migration is to be applied.
+
+    `error` where that could not be found out; `stated`: whether the state is the one after it.
+    """
 
     how: str
     state: ProjectState
     error: Exception | None = None
+    stated: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class _Applied:
     state: ProjectState
     faked: bool
+    stated: bool
 
 
 class CrashSafeExecutor(MigrationExecutor):
@@ -171,6 +177,7 @@ class CrashSafeExecutor(MigrationExecutor):
         self._total = 0
         self._unsettled = False
         """Whether the limits may be others than ours, since code has run."""
+        self._trail: Trail | None = None
         self._rows: set[tuple[str, str]] = set(self.loader.applied_migrations or ())
 
     # -- before -----------------------------------------------------------------
@@ -208,8 +215,12 @@ class CrashSafeExecutor(MigrationExecutor):
     def _migrate_all_forwards(self, state: Any, plan: Any, *args: Any, **kwargs: Any) -> Any:
         self._position, self._total = 0, len(plan)
         inner: Any = super()
-        with self.patience.in_force() if plan else nullcontext():
-            return inner._migrate_all_forwards(state, plan, *args, **kwargs)
+        self._trail = Trail(state) if plan else None
+        try:
+            with self.patience.in_force() if plan else nullcontext():
+                return inner._migrate_all_forwards(state, plan, *args, **kwargs)
+        finally:
+            self._trail = None
 
     def _migrate_all_backwards(self, plan: Any, *args: Any, **kwargs: Any) -> Any:
         self._position, self._total = 0, len(plan)
@@ -244,12 +255,26 @@ class CrashSafeExecutor(MigrationExecutor):
             DecisionNeeded: An operation is in doubt and nothing can tell.
         """
         self._report("apply_start", migration, fake)
-        # An attempt changes the state that it is given as far as it gets.
+        states = self._states_before(state)
         applied = self._persist(
-            migration, lambda: self._apply_once(state.clone(), migration, fake, fake_initial)
+            migration, lambda: self._apply_once(next(states), migration, fake, fake_initial)
         )
+        if self._trail is not None and applied.stated:
+            self._trail.passed(migration)
         self._report("apply_success", migration, applied.faked)
         return applied.state
+
+    def _states_before(self, state: ProjectState) -> Iterator[ProjectState]:
+        """The state before a migration, for each attempt: one changes what it is given as far as
+        it gets. Outside of a plan, where nobody knows what has led to it, it is copied.
+        """
+        trail = self._trail
+        if trail is None:
+            while True:
+                yield state.clone()
+        yield state
+        while True:
+            yield trail.state()
 
     def _apply_once(
         self, state: ProjectState, migration: Migration, fake: bool, fake_initial: bool
@@ -273,14 +298,16 @@ class CrashSafeExecutor(MigrationExecutor):
                 outcome.run = self._stepwise(migration, StepwiseRun)
                 with self._editing(atomic=migration.atomic) as editor:
                     state = outcome.run.apply(state, editor)
-        return _Applied(state, fake)
+        return _Applied(state, fake, stated=decided.stated)
 
     def _decide(
         self, state: ProjectState, migration: Migration, fake: bool, fake_initial: bool
     ) -> _Decided:
         """Whether a migration is run, or recorded alone."""
         try:
-            if not fake and fake_initial:
+            if fake:
+                return _Decided("faked", state, stated=False)  # as Django has it
+            if fake_initial:
                 fake, state = self.detect_soft_applied(state, migration)
             if fake:
                 return _Decided("faked", state)

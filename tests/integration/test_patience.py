@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -46,13 +47,20 @@ def _busy_postgresql() -> OperationalError:
     return error
 
 
+def _busy_sqlite() -> OperationalError:
+    error = OperationalError("database is locked")
+    error.__cause__ = cause = sqlite3.OperationalError("database is locked")
+    cause.sqlite_errorcode = sqlite3.SQLITE_BUSY
+    return error
+
+
 PETS = migrations.CreateModel("Pet", [("id", key()), ("age", models.IntegerField(default=1))])
 NAME = migrations.AddField("Pet", "name", models.CharField(max_length=20, default="?"))
 LOOK = migrations.RunPython
 BUSY = {
     "postgresql": _busy_postgresql(),
     "mysql": OperationalError(1205, "Lock wait timeout exceeded; try restarting transaction"),
-    "sqlite": OperationalError("database is locked"),
+    "sqlite": _busy_sqlite(),
 }
 SHORT = Limits(lock=0.2, retries=8)
 
@@ -249,7 +257,7 @@ def test_what_never_gets_a_lock_fails_and_leaves_nothing(
     before = bench.dump()
     limits = Limits(lock=1 if bench.database.vendor == "mysql" else 0.1, retries=1)
     sql = "INSERT INTO pets_pet (age) VALUES (2)"
-    if bench.database.vendor == "sqlite":  # which only begins to write once it is asked for rows
+    if bench.database.vendor != "mysql":  # SQLite begins to write once it is asked for rows
         sql += " RETURNING id"
     with (
         held_until(bench, reader, lambda: False, sql),
