@@ -223,9 +223,8 @@ def _scan_in_every_evidence(on_the_way: Walk) -> None:
     for alias, dump in on_the_way.dumps().items():
         if dump != before[alias]:
             on_the_way.fail(f"{alias} is not what it was before the scans and repairs")
-    if GROUP == "many":
-        for unused in notes.unused():
-            on_the_way.fail(f"a known note that nothing shows any more: {unused}")
+    for unused in notes.unused(GROUP):
+        on_the_way.fail(f"a known note that nothing shows any more: {unused}")
 
 
 def _look(on_the_way: Walk, notes: Notes, what: str, **options: Any) -> None:
