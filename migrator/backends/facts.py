@@ -182,9 +182,13 @@ class LiveFacts(ABC):
             return None
         rest = f"FROM {self._table(question.table)} AS t WHERE {where}"
         if isinstance(question, Duplicates):
-            columns = ", ".join(map(self._column, question.columns))
+            columns = ", ".join(self._grouped(question))
             return self._number(f"SELECT 1 {rest} GROUP BY {columns} HAVING count(*) > 1")
         return self._number(f"SELECT 1 {rest}")
+
+    def _grouped(self, question: Duplicates) -> list[str]:
+        expressions = [f"({each})" for each in question.expressions]
+        return [*map(self._column, question.columns), *expressions]
 
     def _number(self, sql: str, limit: int = COUNT_LIMIT) -> int | None:
         """How many rows a query has, up to a limit; None when the server does not say."""
@@ -231,8 +235,8 @@ class LiveFacts(ABC):
                 return f"{self._column(column)} IS NULL"
             case NotNulls(_, column):
                 return f"{self._column(column)} IS NOT NULL"
-            case Duplicates(_, columns, condition):
-                filled = [f"{self._column(column)} IS NOT NULL" for column in columns]
+            case Duplicates(condition=condition):
+                filled = [f"{each} IS NOT NULL" for each in self._grouped(question)]
                 return " AND ".join([*filled, *([f"({condition})"] if condition else [])])
             case Orphans(_, column, referenced, referenced_column):
                 ours = self._column(column)

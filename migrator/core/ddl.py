@@ -183,6 +183,8 @@ class CreateIndex:
     condition: str = ""
     only: bool = False
     nulls_equal: bool = False
+    expressions: tuple[str, ...] = field(default=(), compare=False)
+    """Every element of the key as SQL, where one is more than a column; () where not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,22 +220,29 @@ class Truncate:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """`condition`: which rows; "" where that was not read."""
+    """`condition`: which rows; "" where that was not read. `doubtful`: whether it comes to that,
+    or for which rows, is known to the code alone that does it. `batched`: code does it part by
+    part, or row by row."""
 
     table: str
     filtered: bool = False
     condition: str = field(default="", compare=False)
+    doubtful: bool = False
+    batched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """`columns`: those whose values are overwritten, not just their NULLs filled; () where rows
-    are picked, and where that was not read. `condition`: which rows; "" where that was not read."""
+    """`columns`: those whose values are overwritten, not just their NULLs filled; () where that
+    was not read. `condition`: which rows; "" where that was not read. `doubtful`, `batched`: as of
+    `Delete`."""
 
     table: str
     filtered: bool = False
     columns: tuple[str, ...] = ()
     condition: str = field(default="", compare=False)
+    doubtful: bool = False
+    batched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +288,15 @@ class Harmless:
     """Nothing that anybody has to wait for: SET, COMMENT, GRANT, SELECT without a write, …"""
 
     what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Query(Harmless):
+    """SELECT: `sources` are the tables that it reads, `columns` what an index of them could
+    answer to: those that its conditions and its least and greatest values name."""
+
+    sources: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,11 +47,12 @@ class NotNulls:
 
 @dataclass(frozen=True, slots=True)
 class Duplicates:
-    """Groups of rows that are equal in these columns (NULLs never are)."""
+    """Groups of rows that are equal in these columns and expressions (NULLs never are)."""
 
     table: str
     columns: tuple[str, ...]
     condition: str = ""
+    expressions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,6 +95,9 @@ class Operation:
         atomic: Of a RunPython: its own `atomic`; None where it has none.
         moves_rows: Whether it may change rows: RunPython, RunSQL with DML.
         shown: Whether `statements` of the plan hold all that it does (False for RunPython).
+        seen: Of a RunPython: what its source is seen to do, in order; no SQL where it is done by
+            models. Not part of what is shown: only the code itself knows what is sent.
+        seen_whole: Whether `seen` is all that may concern anybody.
     """
 
     index: int
@@ -115,6 +118,8 @@ class Operation:
     atomic: bool | None = None
     moves_rows: bool = False
     shown: bool = True
+    seen: tuple[Statement, ...] = ()
+    seen_whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.migrations import Migration
+from django.db.migrations import Migration, RunPython
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.operations.base import Operation as DjangoOperation
 
@@ -24,6 +24,7 @@ from migrator.planning.following import Following
 from migrator.planning.states import PlanningState
 from migrator.scanner import ScanResult, harmless
 from migrator.sources import Ownership, Walk, full_plan
+from migrator.sources.deeds import deeds_of
 from migrator.sources.tracking import apply_state
 
 
@@ -303,19 +304,42 @@ class _Maker:
             reason, sql = str(error), script.collector.take()
             script.unshown[index] = reason
             self.catalog.doubt(effect.opaque_tables)
-        script.operations.append(
-            describe_operation(
-                script.migration.operations[index],
-                effect,
-                app=script.key.app,
-                editor=script.collector.editor,
-                before=before,
-                shown=not reason,
-                back_to=back_to,
-            )
+        described = describe_operation(
+            script.migration.operations[index],
+            effect,
+            app=script.key.app,
+            editor=script.collector.editor,
+            before=before,
+            shown=not reason,
+            back_to=back_to,
         )
+        if reason and described.moves_rows:
+            described = self._see(script.migration.operations[index], described, before, back_to)
+        script.operations.append(described)
         script.statements += self._read(sql, index, effect.tables)
         self.following.finish(effect, shown=not reason)
+
+    def _see(
+        self, operation: DjangoOperation, described: Operation, before: Any, back_to: Any
+    ) -> Operation:
+        """With what the source of a RunPython is seen to do."""
+        if not isinstance(operation, RunPython):
+            return described
+        deeds = deeds_of(
+            operation.code if back_to is None else operation.reverse_code,
+            before.models,
+            self.connection.vendor,
+            self.connection.ops.quote_name,
+            harmless=described.effect.opaque_tables is not None,
+        )
+        index = described.index
+        seen = tuple(
+            self.following.statement(deed.sql, index)
+            if deed.sql
+            else Statement("", index, deed.actions)
+            for deed in deeds.done
+        )
+        return replace(described, seen=seen, seen_whole=deeds.whole)
 
     def _write_deferred(self, script: _Script, effects: Iterable[TableEffect]) -> None:
         try:

@@ -5,6 +5,7 @@ Loaded on demand by `sources.ddl`: the grammar is only paid for by who has SQL t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 import postgast
@@ -23,6 +24,7 @@ from migrator.core.ddl import (
     Harmless,
     Insert,
     Opaque,
+    Query,
     Reindex,
     RenameColumn,
     RenameConstraint,
@@ -43,6 +45,7 @@ from migrator.sources.ddl_postgresql_nodes import (
     key_of_names,
     kind_of,
     named,
+    picking_text,
     strings,
     table_of,
     type_text,
@@ -58,7 +61,7 @@ _UNKNOWN = Opaque("")
 """Stands for the whole statement, which `read` puts in its place."""
 
 _OPAQUE = {
-    "do_stmt", "call_stmt", "execute_stmt", "prepare_stmt", "copy_stmt", "load_stmt",
+    "call_stmt", "execute_stmt", "prepare_stmt", "copy_stmt", "load_stmt",
     "alter_table_move_all_stmt", "import_foreign_schema_stmt", "declare_cursor_stmt",
     "fetch_stmt", "reassign_owned_stmt", "alter_system_stmt",
 }  # fmt: skip
@@ -182,7 +185,24 @@ def _select(node: Node) -> Iterator[Action]:
     for into in named(node, "IntoClause"):
         temporary = into.rel.relpersistence == "t"
         written.append(CreateTable(table_of(into.rel), temporary=temporary, as_query=True))
-    yield from written or [Harmless("select")]
+    yield from written or [_query(node)]
+
+
+def _query(select: Node) -> Action:
+    """What a SELECT reads; nothing to wait for where it is told how many rows it wants."""
+    if select.HasField("limit_count"):
+        return Harmless("select")
+    conditions = [each.where_clause for each in named(select, "SelectStmt")]
+    conditions += [select.where_clause]
+    extremes = [
+        call for call in named(select, "FuncCall") if strings(call.funcname)[-1] in ("min", "max")
+    ]
+    columns = [
+        reference.fields[-1].string.sval
+        for each in (*conditions, *extremes)
+        for reference in named(each, "ColumnRef")
+    ]
+    return Query("select", _sources_of(select), tuple(dict.fromkeys(columns)))
 
 
 def _written(message: Node) -> Iterator[Action]:
@@ -191,9 +211,13 @@ def _written(message: Node) -> Iterator[Action]:
         kind = found.DESCRIPTOR.name
         if kind == "InsertStmt":
             yield Insert(table_of(found.relation), sources=_sources(found))
+            clause = found.on_conflict_clause
+            if clause.action == pb.ONCONFLICT_UPDATE:
+                table, columns = table_of(found.relation), _overwritten(clause)
+                yield Update(table, filtered=True, columns=columns, doubtful=True)
         elif kind == "UpdateStmt":
             filtered = _filtered(found)
-            columns = () if filtered else _overwritten(found)
+            columns = _overwritten(found)
             yield Update(table_of(found.relation), filtered, columns, _condition(found))
         elif kind == "DeleteStmt":
             yield Delete(table_of(found.relation), _filtered(found), _condition(found))
@@ -202,10 +226,13 @@ def _written(message: Node) -> Iterator[Action]:
 
 
 def _condition(node: Node) -> str:
-    """The WHERE of an UPDATE or DELETE that is about one table alone."""
-    alone = not node.relation.HasField("alias") and not any(True for _ in named(node, "SubLink"))
+    """Which rows an UPDATE or DELETE picks."""
     others = getattr(node, "from_clause", ()) or getattr(node, "using_clause", ())
-    return expression_text(node.where_clause) if alone and not others else ""
+    if node.HasField("with_clause") or any(True for _ in named(node, "CurrentOfExpr")):
+        return ""
+    if others or node.relation.HasField("alias"):
+        return picking_text(node, others)
+    return expression_text(node.where_clause)
 
 
 def _overwritten(update: Node) -> tuple[str, ...]:
@@ -240,7 +267,11 @@ def _dml(node: Node) -> Iterator[Action]:
 
 
 def _sources(insert: Node) -> tuple[str, ...]:
-    relations = named(insert.select_stmt, "RangeVar")
+    return _sources_of(insert.select_stmt)
+
+
+def _sources_of(select: Node) -> tuple[str, ...]:
+    relations = named(select, "RangeVar")
     return tuple(dict.fromkeys(table_of(relation) for relation in relations))
 
 
@@ -315,8 +346,18 @@ def _rename(node: Node) -> Iterator[Action]:
 
 
 def _index(node: Node) -> Iterator[Action]:
+    elements = [param.index_elem for param in node.index_params]
+    computed = any(not each.name for each in elements)
     yield CreateIndex(
         table_of(node.relation),
+        expressions=tuple(
+            expression_text(each.expr)
+            if not each.name
+            else '"' + each.name.replace('"', '""') + '"'
+            for each in elements
+        )
+        if computed
+        else (),
         name=node.idxname,
         columns=tuple(param.index_elem.name for param in node.index_params),
         unique=node.unique,
@@ -411,6 +452,24 @@ def _lock(node: Node) -> Iterator[Action]:
         yield TableMaintenance(table_of(relation.range_var), f"lock {_LOCK_MODES[node.mode]}")
 
 
+_CONCERNS_TABLES = re.compile(
+    r"\b(alter|drop|update|delete|insert|truncate|merge|copy|lock|reindex|cluster|vacuum|refresh"
+    r"|execute|perform|call|select\s+into|import|create\s+(?!type|extension|role|user|collation"
+    r"|(or\s+replace\s+)?function|domain|schema|sequence|text))\b",
+    re.IGNORECASE,
+)
+_COMMENT = re.compile(r"/\*.*?\*/|--[^\n]*", re.DOTALL)
+
+
+def _do(node: Node) -> Iterator[Action]:
+    """A block that only makes types, roles and the like, whatever it asks before."""
+    bodies = [each.sval for each in named(node, "String")]
+    if any(_CONCERNS_TABLES.search(_COMMENT.sub(" ", body)) for body in bodies):
+        yield _UNKNOWN
+    else:
+        yield Harmless("do")
+
+
 def _domain(node: Node) -> Iterator[Action]:
     name = key_of_names(strings(node.type_name))
     definition = getattr(node, "def")
@@ -463,6 +522,7 @@ _READERS: dict[str, Callable[[Node], Iterator[Action]]] = {
     "alter_seq_stmt": _alter_sequence,
     "variable_set_stmt": _set,
     "create_stats_stmt": _statistics,
+    "do_stmt": _do,
     "lock_stmt": _lock,
     "alter_domain_stmt": _domain,
     "explain_stmt": _explain,

@@ -5,7 +5,7 @@ A node is a protobuf message of `postgast`, whose fields are only known when it 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import postgast
@@ -92,6 +92,25 @@ def expression_text(expression: Node) -> str:
     except postgast.PgQueryError:
         return ""
     return text.removeprefix("SELECT ")
+
+
+def picking_text(statement: Node, others: Sequence[Node]) -> str:
+    """The rows that an UPDATE or DELETE with other tables or an alias picks, as a condition."""
+    alias = statement.relation.alias.aliasname or statement.relation.relname
+    parts = [pb.Node(string=pb.String(sval=part)) for part in (alias, "ctid")]
+    column = pb.Node(column_ref=pb.ColumnRef(fields=parts))
+    select = pb.SelectStmt(
+        target_list=[pb.Node(res_target=pb.ResTarget(val=column))],
+        from_clause=[pb.Node(range_var=statement.relation), *others],
+        where_clause=statement.where_clause if statement.HasField("where_clause") else None,
+        limit_option="LIMIT_OPTION_DEFAULT",
+        op="SETOP_NONE",
+    )
+    tree = pb.ParseResult(stmts=[pb.RawStmt(stmt=pb.Node(select_stmt=select))])
+    try:
+        return f"ctid IN ({postgast.deparse(tree)})"
+    except postgast.PgQueryError:
+        return ""
 
 
 def type_text(name: Node) -> str:

@@ -25,22 +25,56 @@ def read_rows(cursor: Cursor, verb: str) -> Iterator[Action]:
     Raises:
         Unreadable: It names no table.
     """
-    if cursor.take("OR") and cursor.next().word not in _RESOLUTIONS:
-        raise Unreadable
+    replaces = verb == "REPLACE"
+    if cursor.take("OR"):
+        resolution = cursor.next().word
+        if resolution not in _RESOLUTIONS:
+            raise Unreadable
+        replaces = resolution == "REPLACE" and verb == "INSERT"
     while cursor.take_any(*_MODIFIERS):
         pass
     if verb in {"INSERT", "REPLACE"}:
         key = cursor.key()
         yield Insert(key, sources=_sources(cursor.rest))
+        columns = _columns(cursor) if replaces else _on_conflict(cursor)
+        if columns:
+            yield Update(key, filtered=True, columns=columns, doubtful=True)
     elif verb == "UPDATE":
         keys = list(_targets(cursor, "SET"))
         filtered = _filtered(cursor.rest)
         condition = _condition(cursor) if len(keys) == 1 and filtered else ""
-        columns = _overwritten(cursor) if len(keys) == 1 and not filtered else ()
+        columns = _overwritten(cursor) if len(keys) == 1 else ()
         for key in keys:
             yield Update(key, filtered=filtered, columns=columns, condition=condition)
     else:
         yield from _delete(cursor)
+
+
+def _columns(cursor: Cursor) -> tuple[str, ...]:
+    """The columns that an INSERT names."""
+    found: list[str] = []
+    if not cursor.take("("):
+        return ()
+    while not cursor.done and not cursor.take(")"):
+        found.append(split_key(cursor.key())[1])
+        cursor.take(",")
+    return tuple(found)
+
+
+def _on_conflict(cursor: Cursor) -> tuple[str, ...]:
+    """The columns that an INSERT overwrites in rows that are there already."""
+    while not cursor.done:
+        if cursor.take("ON"):
+            while not cursor.done:
+                if cursor.take("UPDATE"):  # ON DUPLICATE KEY UPDATE x = …, DO UPDATE SET x = …
+                    cursor.take("SET")
+                    return _assigned(cursor)
+                cursor.next()
+        elif cursor.sees("("):
+            cursor.parens()
+        else:
+            cursor.next()
+    return ()
 
 
 def _delete(cursor: Cursor) -> Iterator[Action]:
@@ -84,9 +118,11 @@ def _condition(cursor: Cursor) -> str:
 
 def _overwritten(cursor: Cursor) -> tuple[str, ...]:
     """The columns that are set, without those that only have their NULLs filled."""
+    return _assigned(cursor) if cursor.take("SET") else ()
+
+
+def _assigned(cursor: Cursor) -> tuple[str, ...]:
     found: list[str] = []
-    if not cursor.take("SET"):
-        return ()
     while not cursor.done:
         column = split_key(cursor.key())[1]
         if not cursor.take("="):

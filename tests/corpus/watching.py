@@ -16,7 +16,7 @@ _MODES = (
     "ShareRowExclusive", "Exclusive", "AccessExclusive",
 )  # fmt: skip
 _DDL = re.compile(r"\s*(ALTER|CREATE|DROP|TRUNCATE|RENAME)\b", re.I)
-_ALTERS = re.compile(r"\s*(ALTER\s+TABLE|CREATE\s+(UNIQUE\s+)?INDEX)\s", re.I)
+_ALTERS = re.compile(r"\s*(ALTER\s+TABLE|CREATE\s+((UNIQUE|FULLTEXT|SPATIAL)\s+)?INDEX)\s", re.I)
 _APART = re.compile(r"\bCONCURRENTLY\b|^\s*VACUUM\b", re.I)
 
 
@@ -197,6 +197,9 @@ class MySQL(Watcher):
             cursor.execute(f"SELECT COUNT(*) FROM `{table[1]}`")
             rows = cursor.fetchone()[0]
             text = cursor.mogrify(sql.rstrip().rstrip(";"), params)
+            if re.search(r"\bLOCK\s*=?\s*NONE\b|\bALGORITHM\s*=?\s*INSTANT\b", text, re.I):
+                self.seen.locks[table[1]] = "as it says/NONE"
+                return run()  # the server refuses what it cannot do that way
             comma = "" if match[1].upper().startswith("CREATE") else ","
             ways = ("INSTANT", "NOCOPY", "INPLACE") if self.mariadb else ("INSTANT", "INPLACE")
             for algorithm in ways:

@@ -20,7 +20,7 @@ from migrator.core.live import (
     TableSize,
     Violates,
 )
-from migrator.core.plan import Operation, Plan, Statement, Step
+from migrator.core.plan import Cost, Operation, Plan, Statement, Step, TableLock
 from migrator.core.schema import Check, Column, ForeignKey, Schema, Table
 from migrator.sources.ddl import read_ddl
 
@@ -145,7 +145,7 @@ def test_mf102_where_nulls_are_equal() -> None:
 
 def test_dl105_of_values_that_an_update_overwrites() -> None:
     update = ddl.Update("t", columns=("c",))
-    assert severities(update, counts={NotNulls("t", "c"): 9})["DL105"] == "warning"
+    assert severities(update, counts={NotNulls("t", "c"): 9})["DL105"] == "error"
     assert "DL105" not in severities(update, counts={NotNulls("t", "c"): 0})
 
 
@@ -156,7 +156,7 @@ def test_dl105_of_values_that_an_update_overwrites() -> None:
         ("UPDATE t SET a = 1, b = upper(b)", ("a", "b")),
         ("UPDATE t SET a = COALESCE(a, 0), b = (SELECT 1, 2)", ("b",)),
         ("UPDATE t SET a = COALESCE(b, 0)", ("a",)),
-        ("UPDATE t SET a = 1 WHERE b = 2", ()),
+        ("UPDATE t SET a = 1 WHERE b = 2", ("a",)),
     ],
 )
 def test_an_update_is_read_for_the_values_that_it_overwrites(
@@ -165,3 +165,68 @@ def test_an_update_is_read_for_the_values_that_it_overwrites(
     (action,) = read_ddl(sql, vendor)
     assert isinstance(action, ddl.Update)
     assert action.columns == columns
+
+
+def test_dl107_of_values_that_an_update_overwrites_in_some_rows() -> None:
+    (update,) = read_ddl("UPDATE t SET c = 1 WHERE id > 0", "postgresql")
+    held = {NotNulls("t", "c"): 9}
+    picked = Violates("t", '((id > 0) AND "c" IS NOT NULL) IS NOT TRUE')
+    assert severities(update, counts={**held, picked: 4})["DL107"] == "warning"
+    assert "DL107" not in severities(update, counts={**held, picked: 0})
+    assert severities(update, counts=held)["DL107"] == "warning"  # nobody could count
+    assert "DL107" not in severities(update, counts={NotNulls("t", "c"): 0})
+
+
+def test_bc112_of_a_trigger_that_raises() -> None:
+    def judged(body: str) -> dict[str, str]:
+        sql = (
+            f"CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} END $$; "
+            "CREATE TRIGGER x BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION f()"
+        )
+        statement = Statement(sql, 0, read_ddl(sql, "postgresql"))
+        step = Step(
+            MigrationKey("shop", "0002_step"), operations=(operation(),), statements=(statement,)
+        )
+        plan = Plan("default", "postgresql", SCHEMA, (18,), "PostgreSQL", (step,))
+        facts = MemoryFacts({"t": TableSize(500, 8192, False)}, {})
+        return {each.code: each.severity.value for each in lint(plan, facts, LintPolicy())}
+
+    assert judged("RAISE EXCEPTION 'append-only';")["BC112"] == "warning"
+    assert "BC112" not in judged("RAISE NOTICE 'seen'; RETURN NEW;")
+
+
+def test_bc113_of_a_foreign_key_that_becomes_unique() -> None:
+    added = ddl.AddConstraint("t", ddl.ConstraintKind.UNIQUE, "x", ("c",))
+    assert severities(added, counts={Duplicates("t", ("c",)): 0})["BC113"] == "warning"
+    assert "BC113" not in severities(replace(added, columns=("id",)))
+
+
+def test_mf109_of_a_check_that_the_new_type_does_not_fit() -> None:
+    retyped = ddl.AlterColumnType("t", "c", "text")
+    assert severities(retyped)["MF109"] == "warning"
+    assert "MF109" not in severities(ddl.DropConstraint("t", "t_c_check"), retyped)
+    assert "MF109" not in severities(ddl.AlterColumnType("t", "c", "bigint"))
+
+
+def test_mf102_of_an_expression_is_counted() -> None:
+    (made,) = read_ddl("CREATE UNIQUE INDEX x ON t (lower(c))", "postgresql")
+    asked = Duplicates("t", (), "", ("lower(c)",))
+    assert severities(made, counts={asked: 2})["MF102"] == "error"
+    assert "MF102" not in severities(made, counts={asked: 0})
+
+
+def test_lk109_of_a_query_that_reads_everything_under_a_lock() -> None:
+    def judged(sql: str) -> dict[str, str]:
+        cost = Cost(locks=(TableLock("t", "ACCESS EXCLUSIVE", "reads and writes"),))
+        statement = Statement(sql, 0, read_ddl(sql, "postgresql"), cost)
+        step = Step(
+            MigrationKey("shop", "0002_step"), operations=(operation(),), statements=(statement,)
+        )
+        plan = Plan("default", "postgresql", SCHEMA, (18,), "PostgreSQL", (step,))
+        facts = MemoryFacts({"t": TableSize(50_000, None, False)}, {})
+        return {each.code: each.severity.value for each in lint(plan, facts, LintPolicy())}
+
+    locked = "LOCK TABLE t IN ACCESS EXCLUSIVE MODE; "
+    assert judged(locked + "SELECT count(*) FROM t")["LK109"] == "warning"
+    assert "LK109" not in judged(locked + "SELECT c FROM t LIMIT 1")
+    assert "LK109" not in judged("SELECT count(*) FROM t")

@@ -81,6 +81,7 @@ _MODULES = (
     "may_fail",
     "may_not_fit",
     "compatibility",
+    "refusals",
     "conversions",
     "locks",
     "indexes",

@@ -243,6 +243,17 @@ def _default_dropped_later(context: StepContext, table: str, column: str) -> boo
     )
 
 
+def _default_set_later(context: StepContext, table: str, column: str) -> bool:
+    """Whether the same transaction gives the column a default that stays."""
+    last = None
+    for _, action in context.actions():
+        if not isinstance(action, ddl.SetDefault | ddl.DropDefault):
+            continue
+        if (action.table, action.column) == (table, column):
+            last = action
+    return isinstance(last, ddl.SetDefault) and (context.step.atomic and context.vendor != "mysql")
+
+
 @rule("BC105", family=Family.COMPATIBILITY, title="NOT NULL column without a database default")
 def not_null_without_default(context: StepContext) -> Iterator[Finding]:
     """The running code does not know the column, so its INSERTs leave it out, and fail. A Python
@@ -257,7 +268,7 @@ def not_null_without_default(context: StepContext) -> Iterator[Finding]:
         kept = action.default is not Default.NONE and not _default_dropped_later(
             context, action.table, action.column
         )
-        if kept:
+        if kept or _default_set_later(context, action.table, action.column):
             continue
         source = context.code(moment.operation)
         default = code.constant_default(source) if source else ""

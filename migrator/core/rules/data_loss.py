@@ -23,6 +23,7 @@ from migrator.core.live import (
     TimeOfDay,
     TooLong,
     Uncastable,
+    Violates,
 )
 from migrator.core.rules import Family, Moment, StepContext, rule
 from migrator.core.rules.destructive import effective, rows_of, severity_of, spell_rows, values_of
@@ -320,22 +321,73 @@ def values_overwritten(context: StepContext) -> Iterator[Finding]:
     """An UPDATE without a condition, of a column that holds values: those of before are gone,
     whatever reverse_sql says. Only filling NULLs (COALESCE) overwrites nothing.
     """
-    for moment, action in context.actions():
-        if not isinstance(action, ddl.Update) or action.filtered:
+    for moment, action in _updates(context):
+        if action.filtered or action.doubtful:
             continue
-        if moment.operation is None or moment.operation.kind == "AlterField":
-            continue  # Django's own, which fills
         for column in action.columns:
             holds, rows = values_of(context, moment, action.table, column)
             if holds:
                 yield context.finding(
-                    Severity.WARNING,
+                    severity_of(context),
                     f"Overwrites {spell_table(action.table)}.{column} in every row: the values of "
                     f"{spell_rows(rows)} are gone.",
                     at=moment,
                     table=action.table,
                     column=column,
                     hint="Say which rows are meant with WHERE, or write into a new column and keep "
-                    "the old one for a release.",
+                    "the old one for a release. If it is meant, consent with --allow-destructive.",
+                    destroys=True,
                     rows=rows,
                 )
+
+
+@rule("DL107", family=Family.DATA_LOSS, title="Values overwritten in some rows")
+def some_values_overwritten(context: StepContext) -> Iterator[Finding]:
+    """An UPDATE with a condition, of a column that holds values in the rows for which it is true.
+    They are counted; where there are none, nothing is said. Rows that only code knows, and rows
+    that nobody could count, are told of without a number.
+    """
+    for moment, action in _updates(context):
+        if not (action.filtered or action.doubtful):
+            continue
+        for column in action.columns:
+            holds, _ = values_of(context, moment, action.table, column)
+            rows = _overwritten(context, moment, action, column) if holds else 0
+            if rows == 0 or (rows is None and context.facts is None):
+                continue
+            where = f"{spell_table(action.table)}.{column}"
+            yield context.finding(
+                Severity.WARNING,
+                f"May overwrite values of {where}; in which rows, nobody could count."
+                if rows is None
+                else f"{'May overwrite' if action.doubtful else 'Overwrites'} {where} in "
+                f"{spell_rows(rows)}.",
+                at=moment,
+                table=action.table,
+                column=column,
+                hint="Make sure that nobody needs the old values: a way back has to know them.",
+                rows=rows,
+            )
+
+
+def _updates(context: StepContext) -> Iterator[tuple[Moment, ddl.Update]]:
+    for moment, action in context.actions():
+        # AlterField's own fills NULLs.
+        own = moment.operation is None or moment.operation.kind == "AlterField"
+        if isinstance(action, ddl.Update) and not own:
+            yield moment, action
+
+
+def _quoted(name: str, vendor: str) -> str:
+    mark = "`" if vendor == "mysql" else '"'
+    return mark + name.replace(mark, 2 * mark) + mark
+
+
+def _overwritten(
+    context: StepContext, moment: Moment, action: ddl.Update, column: str
+) -> int | None:
+    """How many rows that are picked hold something in a column; None when unknown."""
+    if not action.condition:
+        return None
+    told = f"({action.condition}) AND {_quoted(column, context.vendor)} IS NOT NULL"
+    return context.count(moment, Violates(action.table, f"({told}) IS NOT TRUE"))

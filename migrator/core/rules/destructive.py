@@ -253,15 +253,19 @@ def deletes_everything(context: StepContext) -> Iterator[Finding]:
 @rule("DS107", family=Family.DESTRUCTIVE, title="Rows deleted")
 def deletes_rows(context: StepContext) -> Iterator[Finding]:
     """A DELETE with a condition removes the rows for which it is true. They are counted; where
-    there are none, or nobody could count, nothing is said.
+    there are none, nothing is said. Code may delete where only it knows which rows.
     """
     for moment, action in context.actions():
         if isinstance(action, ddl.Delete) and action.filtered:
             rows = picked_rows(context, moment, action)
-            if rows and rows_of(context, moment, action.table) is not None:
+            unknown = rows is None and context.facts is not None
+            if (rows or unknown) and rows_of(context, moment, action.table) is not None:
                 yield context.finding(
                     Severity.WARNING,
-                    f"Deletes {spell_rows(rows)} of {spell_table(action.table)}.",
+                    f"May delete rows of {spell_table(action.table)}; which, nobody could count."
+                    if unknown
+                    else f"{'May delete' if action.doubtful else 'Deletes'} {spell_rows(rows)} "
+                    f"of {spell_table(action.table)}.",
                     at=moment,
                     table=action.table,
                     hint="Make sure that nobody needs them: reverse_sql does not bring them back.",

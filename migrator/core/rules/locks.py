@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from migrator.core import ddl
 from migrator.core.ddl import Action, ConstraintKind, Default
@@ -362,6 +362,7 @@ def lock_held(context: StepContext) -> Iterator[Finding]:
     together = _written_together(context)
     held: dict[str, TableLock] = {}
     for moment in context.moments:
+        yield from _read_while_held(context, moment, held)
         for action in moment.actions:
             slow = _slow_table(moment, action)
             if slow in together:
@@ -393,6 +394,50 @@ def lock_held(context: StepContext) -> Iterator[Finding]:
                 held[today] = strongest((known, lock) if known else (lock,)) or lock
 
 
+def _read_while_held(
+    context: StepContext, moment: Moment, held: Mapping[str, TableLock]
+) -> Iterator[Finding]:
+    """Queries that read a whole table, after locks of statements before, or of the same text."""
+    mine: set[str] = set()
+    for action in moment.actions:
+        if isinstance(action, ddl.Query):
+            locks = {lock.table: lock for lock in held.values()} | {
+                lock.table: lock
+                for lock in moment.statement.cost.locks
+                if lock.table in mine
+                and lock.blocks in _WAITING
+                and context.weight(moment, lock.table) > Weight.EMPTY
+            }
+            for table in action.sources if locks else ():
+                severity = context.by_cost(moment, table)
+                if severity in (None, Severity.INFO) or severity is None:
+                    continue
+                if _indexed(moment, table, action.columns):
+                    continue
+                yield context.finding(
+                    severity,
+                    f"{', '.join(locks)} stays locked while all rows of "
+                    f"{context.sized(moment, table)} are read.",
+                    at=moment,
+                    table=table,
+                    hint="Put what is slow into a migration of its own.",
+                    lock=", ".join(f"{lock.mode} on {lock.table}" for lock in locks.values()),
+                )
+        elif not isinstance(action, ddl.Harmless):
+            mine.add(str(getattr(action, "table", "")))
+
+
+def _indexed(moment: Moment, table: str, columns: tuple[str, ...]) -> bool:
+    """Whether an index of the table begins with one of these columns."""
+    known = moment.table(table)
+    if known is None:
+        return False
+    firsts = [index.columns[:1] for index in known.indexes]
+    firsts += [unique.columns[:1] for unique in known.uniques]
+    firsts += [known.primary_key.columns[:1]] if known.primary_key else []
+    return any(first and first[0] in columns for first in firsts)
+
+
 def _slow_table(moment: Moment, action: Action) -> str:
     table = getattr(action, "table", "")
     if isinstance(action, ddl.ValidateConstraint):
@@ -409,6 +454,8 @@ def unbounded_update(context: StepContext) -> Iterator[Finding]:
     for moment, action in context.actions():
         if not isinstance(action, ddl.Update | ddl.Delete):
             continue
+        if action.batched and not context.step.atomic:
+            continue  # each part is committed
         severity = context.by_cost(moment, action.table)
         if severity in (None, Severity.INFO) or severity is None:
             continue
@@ -418,8 +465,9 @@ def unbounded_update(context: StepContext) -> Iterator[Finding]:
         which = f"{rows:,}" if rows else "All"
         yield context.finding(
             severity,
-            f"{which} rows of {context.sized(moment, action.table)} are changed in one statement, "
-            "and stay locked until the transaction ends.",
+            f"{which} rows of {context.sized(moment, action.table)} are changed in one "
+            f"{'transaction' if action.batched else 'statement'}, and stay locked until "
+            f"{'it' if action.batched else 'the transaction'} ends.",
             at=moment,
             table=action.table,
             hint="Do it in batches, in a migration with atomic = False.",

@@ -195,6 +195,9 @@ def unique_with_duplicates(context: StepContext) -> Iterator[Finding]:
                 continue
         simple = columns and all(columns)
         question: Question | None = Duplicates(table, tuple(columns), condition) if simple else None
+        written = getattr(action, "expressions", ())
+        if written and all(written) and not action.nulls_equal:
+            question = Duplicates(table, (), condition, written)
         if simple and action.nulls_equal and question is not None:
             # NULLS NOT DISTINCT: rows without a value are in each other's way as well.
             nulls = [context.count(moment, Nulls(table, column)) for column in columns]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from migrator.core import ddl
-from migrator.core.findings import Finding
+from migrator.core.findings import Finding, Severity
 from migrator.core.live import OutOfRange, TooLong, Uncastable
 from migrator.core.rules import Family, Moment, StepContext, rule
 from migrator.core.rules.may_fail import FIRST, judge, so_far, spell_rows
@@ -124,6 +124,39 @@ def uncastable(context: StepContext) -> Iterator[Finding]:
             hint=f"{FIRST}, or add a second column and convert into that one.",
             rows=found,
         )
+
+
+@rule("MF109", family=Family.MAY_FAIL, title="Check that the new type does not fit")
+def check_does_not_fit(context: StepContext) -> Iterator[Finding]:
+    """A check compares the column with values of the type that it had; with the new type there is
+    no such comparison, and the change fails. (Text is compared with no number.)
+    """
+    if context.vendor != "postgresql":
+        return
+    for moment, action, before in _type_changes(context):
+        today = moment.names.table(action.table)
+        name = moment.names.column(action.table, action.column)
+        live = moment.names.schema.tables.get(today) if today else None
+        kinds = {family_of(before), family_of(action.type)} if before else set()
+        if live is None or "text" not in kinds or len(kinds) == 1:
+            continue
+        dropped = {
+            each.name
+            for _, each in context.actions()
+            if isinstance(each, ddl.DropConstraint) and each.table == action.table
+        }
+        for check in live.checks:
+            if name in check.columns and check.name not in dropped:
+                yield context.finding(
+                    Severity.WARNING,
+                    f"The check {check.name} of {action.table} compares {action.column} as "
+                    f"{before}; as {action.type} it may not be compared like that, and the change "
+                    "fails.",
+                    at=moment,
+                    table=action.table,
+                    column=action.column,
+                    hint="Drop the check first, and add one for the new type afterwards.",
+                )
 
 
 def _never_casts(old: str, new: str) -> bool:

@@ -108,11 +108,19 @@ def _parts(step: Step) -> Iterator[tuple[Statement, Operation | None, tuple[Acti
         while waiting and (index is None or waiting[0].index <= index):
             silent = waiting.pop(0)
             if silent.index != index:
-                yield Statement("", silent.index), silent, ()
+                yield from _silent(silent)
         operation = by_index.get(index) if index is not None else None
         yield from _of_operation(tuple(group), operation)
     for silent in waiting:
-        yield Statement("", silent.index), silent, ()
+        yield from _silent(silent)
+
+
+def _silent(
+    operation: Operation,
+) -> Iterator[tuple[Statement, Operation | None, tuple[Action, ...]]]:
+    """An operation without SQL: what its source is seen to do, if anything."""
+    for seen in operation.seen or (Statement("", operation.index),):
+        yield seen, operation, seen.actions
 
 
 def _of_operation(

@@ -111,6 +111,7 @@ class Names:
         if None in found.values() or None in found.get("columns", ()):
             return None
         written = getattr(asked, "expression", "") or getattr(asked, "condition", "")
+        written += " ".join(getattr(asked, "expressions", ()))
         renamed = (
             name
             for (key, name), today in self.columns.items()

@@ -35,8 +35,9 @@ _DATA = (ddl.Update, ddl.Insert, ddl.Delete, ddl.Truncate)
 
 
 def _runs_code(operation: Operation) -> bool:
-    """Whether it is Python that changes rows on this database."""
-    return operation.kind == "RunPython" and operation.moves_rows and operation.effect.unknown
+    """Whether it is Python that changes rows on this database, other than it is seen to."""
+    code = operation.kind == "RunPython" and operation.moves_rows and operation.effect.unknown
+    return code and not operation.seen_whole
 
 
 # -- irreversible ---------------------------------------------------------------------------
@@ -128,7 +129,7 @@ def schema_and_data(context: StepContext) -> Iterator[Finding]:
         for moment, action in context.actions()
         if isinstance(action, _DATA)
         and moment.operation is not None
-        and moment.operation.kind in ("RunSQL", "SeparateDatabaseAndState")
+        and moment.operation.kind in ("RunPython", "RunSQL", "SeparateDatabaseAndState")
     ]
     # What code writes is not known; what SQL does to a few rows takes no time.
     short = not movers and all(weight <= Weight.TINY for _, weight in written)

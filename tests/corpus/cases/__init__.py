@@ -6,7 +6,7 @@ nothing here says which is which: that is measured (see `labels`).
 
 from __future__ import annotations
 
-from tests.corpus.cases import columns, constraints, data, indexes, tables, types
+from tests.corpus.cases import assorted, columns, constraints, data, indexes, tables, types
 
 CASES = [
     *tables.TABLES,
@@ -19,4 +19,5 @@ CASES = [
     *constraints.CONSTRAINTS,
     *data.DATA,
     *data.OBJECTS,
+    *assorted.ASSORTED,
 ]
