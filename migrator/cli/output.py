@@ -21,15 +21,24 @@ def write_out(text: str) -> None:
 
     Raises:
         Hangup: Nobody reads it any more.
+        MigratorError: The disk is full, or there is no standard output.
     """
     try:
+        if sys.stdout is None:
+            raise ValueError("it is closed")
         sys.stdout.write(text)
         sys.stdout.flush()
-    except BrokenPipeError:
+    except (OSError, ValueError) as error:
         # The interpreter flushes once more at exit, and would complain then.
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise Hangup from None
+        if isinstance(error, BrokenPipeError):
+            raise Hangup from None
+        reason = getattr(error, "strerror", None) or error
+        raise MigratorError(
+            f"Standard output cannot be written to: {reason}.",
+            hint="Send it somewhere else.",
+        ) from error
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from migrator.api import Migrator, granted_flags
 from migrator.core.flags import CHECK, GOES_WITH, PREVIEW, RESUME, contradiction, overlap
 from migrator.core.options import MigratorOptions
 from migrator.destinations import plan_destinations
-from migrator.exceptions import ExitCode, MigratorError, UsageError, exit_code_of
+from migrator.exceptions import MigratorError, UsageError, exit_code_of
 from migrator.progress import progress_for
 from migrator.prompts import InteractivePrompter, Prompter
 from migrator.reports import FORMATS, render
@@ -325,9 +325,28 @@ def _is_terminal(stream: Any) -> bool:
 
 
 def _write(stream: Any, text: str) -> None:
-    """To a stream or to Django's OutputWrapper; a closed pipe ends quietly."""
+    """To a stream or to Django's OutputWrapper.
+
+    Its reader may have gone (`| head`), the disk may be full, or there may be none: that changes
+    nothing about how the run ended, which the exit code says.
+    """
+    bare = getattr(stream, "_out", stream)
+    if bare is None:  # the process was begun without it
+        return
     try:
         stream.write(text if text.endswith("\n") else text + "\n")
         stream.flush()
-    except BrokenPipeError:
-        sys.exit(int(ExitCode.FAILED))
+    except (OSError, ValueError) as error:
+        _silence(bare)
+        if not isinstance(error, BrokenPipeError) and bare is not sys.stderr and sys.stderr:
+            reason = getattr(error, "strerror", None) or error
+            with contextlib.suppress(OSError, ValueError):
+                sys.stderr.write(f"The output could not be written: {reason}.\n")
+
+
+def _silence(stream: Any) -> None:
+    """Send the rest nowhere: the interpreter flushes once more at exit, and would complain."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)

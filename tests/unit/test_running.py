@@ -34,3 +34,33 @@ def test_an_interrupt_while_the_report_is_written_is_one_sentence(
         )
     assert caught.value.code == 130
     assert errors.getvalue().startswith("Error: Interrupted")
+
+
+@pytest.mark.parametrize("outcome", ["complete", "failed"])
+@pytest.mark.parametrize(
+    "error", [BrokenPipeError(), OSError(28, "No space left on device"), ValueError("closed")]
+)
+def test_a_report_that_nobody_can_read_changes_nothing_about_how_the_run_ended(
+    outcome: str, error: Exception, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Gone(io.StringIO):
+        def write(self, text: str) -> int:
+            raise error
+
+    code = int(outcome == "failed")
+    report = Report("1", "check", "scanned", outcome, code, started_at="", finished_at="")
+    ended = 0
+    try:
+        running.run_and_exit(
+            lambda _: report,
+            MigratorOptions(check=True, verbosity=0),
+            style="text",
+            output=None,
+            stdout=Gone(),
+            stderr=io.StringIO(),
+        )
+    except SystemExit as caught:
+        ended = int(str(caught.code))
+    assert ended == code
+    told = capsys.readouterr().err
+    assert (told == "") == isinstance(error, BrokenPipeError)
