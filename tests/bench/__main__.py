@@ -2,7 +2,9 @@
 
 Every figure comes from alternating runs of whole commands in subprocesses, start-up of the
 interpreter and of Django included, since that is what a deploy waits for. The order within a
-pair alternates too, so that neither always finds the caches warm.
+pair alternates too, so that neither always finds the caches warm; ratios are those of a pair,
+whose two runs had the same neighbours on the machine. Byte code is kept, as it is where software
+is installed: without it the package would be compiled anew in each run, and Django not.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +30,7 @@ from tests.bench.generated import write_generated_project
 from tests.projects import Project
 from tests.servers import Database, PostgresServer, SQLiteServer
 
+TIMEOUT = 1200
 STOCK = ("migrate", "-v", "0")
 OURS = ("migrate_all", "--non-interactive", "-v", "0")
 
@@ -58,18 +61,16 @@ def table_by_table():
             introspection.get_sequences(cursor, table.name)
 def ours():
     backend.inspect(connection)
-best = {}
-for work in (ours, table_by_table, ours, table_by_table, ours):
-    began = time.perf_counter()
-    work()
-    took = time.perf_counter() - began
-    best[work] = min(took, best.get(work, took))
+ours()  # what a session learns of the catalog, it keeps
+for _ in range(3):
+    for name, work in (("DJANGO", table_by_table), ("OURS", ours)):
+        began = time.perf_counter()
+        work()
+        print(name, time.perf_counter() - began)
 connection.force_debug_cursor = True
 connection.queries_log.clear()
 ours()
 queries = [q for q in connection.queries_log if q["sql"] not in ("BEGIN", "ROLLBACK", "COMMIT")]
-print("OURS", best[ours])
-print("DJANGO", best[table_by_table])
 print("QUERIES", len(queries))
 """
 
@@ -92,33 +93,38 @@ with open_journal(settings.MIGRATOR["JOURNAL_URL"]) as journal:
 
 JOURNAL_SHARE = """
 import time
-from django.conf import settings
+began = time.perf_counter(), time.process_time()
 import journal
 from journal.store import SqlJournal
+loaded = time.perf_counter() - began[0], time.process_time() - began[1]
 from migrator import Migrator, MigratorOptions
-spent, depth, calls = 0.0, 0, 0
+wall, processor, depth, calls = 0.0, 0.0, 0, 0
 def timed(method):
     def call(*args, **kwargs):
-        global spent, depth, calls
-        began, depth = time.perf_counter(), depth + 1
+        global wall, processor, depth, calls
+        began, depth = (time.perf_counter(), time.process_time()), depth + 1
         try:
             return method(*args, **kwargs)
         finally:
             depth -= 1
             if not depth:
-                spent, calls = spent + time.perf_counter() - began, calls + 1
+                wall, calls = wall + time.perf_counter() - began[0], calls + 1
+                processor += time.process_time() - began[1]
     return call
 for name, method in list(vars(SqlJournal).items()):
     if callable(method) and (name == "__init__" or not name.startswith("_")):
         setattr(SqlJournal, name, timed(method))
-began = time.perf_counter()
 report = Migrator(options=MigratorOptions(interactive=False, verbosity=0)).migrate_all()
 assert report.all_clean, report
-print("SECONDS", time.perf_counter() - began)
-print("JOURNAL", spent)
+print("WALL", wall)
+print("PROCESSOR", processor)
+print("LOADED_WALL", loaded[0])
+print("LOADED_PROCESSOR", loaded[1])
 print("CALLS", calls)
 """
-"""A run from zero, and what of it is spent in the journal: opened, written, read, closed."""
+"""A run from zero, and what of it is spent in the journal: opened, written, read, closed; and
+what loading its code takes, SQLAlchemy most of all.
+"""
 
 
 @dataclass(frozen=True)
@@ -141,25 +147,48 @@ class Comparison:
     stock: list[Cost]
     ours: list[Cost]
 
-    def row(self) -> tuple[str, ...]:
-        """One line of the table: what each costs, and ratios, as minimum / median."""
-        cells = [self.name]
-        for kind in ("wall", "processor"):
+    def rows(self) -> Iterator[Row]:
+        """Two lines of the table: time on the wall, and processor time."""
+        for kind, title in (("wall", self.name), ("processor", "  processor time")):
             stock = [getattr(cost, kind) for cost in self.stock]
             ours = [getattr(cost, kind) for cost in self.ours]
-            pairs = [(min(stock), min(ours)), (statistics.median(stock), statistics.median(ours))]
-            cells += [
-                " / ".join(f"{pair[0]:.2f}" for pair in pairs),
-                " / ".join(f"{pair[1]:.2f}" for pair in pairs),
-                " / ".join(f"{pair[1] / pair[0]:.2f}" for pair in pairs),
-            ]
-        return tuple(cells)
+            ratios = [ours / stock for stock, ours in zip(stock, ours, strict=True)]
+            yield Row.of(title, stock, ours, ratios)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table, put into words.
+
+    Attributes:
+        name: What was measured.
+        django, ours: Seconds, the median.
+        ratio: Ours by Django's: minimum, median and maximum.
+    """
+
+    name: str
+    django: str
+    ours: str
+    ratio: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls, name: str, django: Sequence[float], ours: Sequence[float], ratios: Sequence[float]
+    ) -> Row:
+        """Put figures into words."""
+        told = (min(ratios), statistics.median(ratios), max(ratios))
+        return cls(
+            name,
+            f"{statistics.median(django):.2f}",
+            f"{statistics.median(ours):.2f}",
+            tuple(f"{ratio:.3f}" if told[0] < 0.1 else f"{ratio:.2f}" for ratio in told),
+        )
 
 
 def measure(project: Project, arguments: tuple[str, ...], database: Database) -> Cost:
     """What one command costs."""
     before, began = processor_seconds(), time.perf_counter()
-    project.manage(*arguments, check=True, env={"BENCH_NAME": database.name}, timeout=1200)
+    project.manage(*arguments, check=True, env={"BENCH_NAME": database.name}, timeout=TIMEOUT)
     return Cost(time.perf_counter() - began, processor_seconds() - before)
 
 
@@ -187,45 +216,65 @@ def compare(
         again: Measure with nothing to do, on a database that is migrated already.
     """
     costs: dict[tuple[str, ...], list[Cost]] = {STOCK: [], OURS: []}
-    shared = create() if again else None
-    if shared:
-        measure(project, OURS, shared)
+    shared = create()
+    for arguments in (STOCK, OURS):  # the first of each compiles what it imports
+        measure(project, arguments, shared)
+    if not again:
+        shared.drop()
     for number in range(rounds):
         for arguments in (STOCK, OURS) if number % 2 else (OURS, STOCK):
-            database = shared or create()
+            database = shared if again else create()
             costs[arguments].append(measure(project, arguments, database))
-            if not shared:
+            if not again:
                 database.drop()
-    if shared:
+    if again:
         shared.drop()
     return Comparison(name, costs[STOCK], costs[OURS])
 
 
-def measure_journal(project: Project, create: Callable[[], Database], stock: float) -> str:
-    """The journal's share of a run from zero, durable commits included, as a sentence.
+def measure_journal(
+    project: Project, create: Callable[[], Database], stock: Sequence[Cost], rounds: int
+) -> Iterator[Row]:
+    """The journal's share of a run from zero, durable commits included.
 
     Args:
         project: The project.
         create: Makes an empty database.
-        stock: Seconds of Django's `migrate` from zero, start-up included.
+        stock: What Django's `migrate` costs from zero, start-up included.
+        rounds: How many runs.
     """
-    database = create()
-    try:
-        env = {"BENCH_NAME": database.name}
-        shown = project.manage("shell", "-c", JOURNAL_SHARE, check=True, env=env, timeout=1200)
-    finally:
-        database.drop()
-    seconds, calls = said(shown.stdout, "JOURNAL"), said(shown.stdout, "CALLS")
-    return (
-        f"The journal in a run from zero: {seconds:.2f} s in {calls:.0f} calls,"
-        f" {seconds / stock:.1%} of `migrate`"
-    )
+    shown = []
+    for _ in range(rounds):
+        database = create()
+        try:
+            env = {"BENCH_NAME": database.name}
+            run = project.manage("shell", "-c", JOURNAL_SHARE, check=True, env=env, timeout=TIMEOUT)
+        finally:
+            database.drop()
+        shown.append(run.stdout)
+    calls = said(shown[0], "CALLS")
+    for kind, title in (
+        ("wall", f"  the journal in it, {calls:.0f} calls"),
+        ("processor", "    processor time"),
+    ):
+        base = [getattr(cost, kind) for cost in stock]
+        spent = [said(text, kind.upper()) for text in shown]
+        yield Row.of(title, base, spent, [each / statistics.median(base) for each in spent])
+    base = [cost.wall for cost in stock]
+    loaded = [said(text, "LOADED_WALL") for text in shown]
+    ratios = [each / statistics.median(base) for each in loaded]
+    yield Row.of("  loading the journal's code", base, loaded, ratios)
 
 
 def said(output: str, word: str) -> float:
     """The number that a script printed after a word."""
-    line = next(line for line in output.splitlines() if line.startswith(word))
-    return float(line.split()[1])
+    return all_said(output, word)[0]
+
+
+def all_said(output: str, word: str) -> list[float]:
+    """The numbers that a script printed after a word, line by line."""
+    lines = [line.split() for line in output.splitlines()]
+    return [float(words[1]) for words in lines if len(words) == 2 and words[0] == word]
 
 
 def generate(
@@ -243,9 +292,9 @@ def generate(
     return project
 
 
-def measure_catalog(directory: Path, server: PostgresServer, tables: int) -> Iterator[str]:
-    """On a migrated database of that many models: the queries of one `Migrator.check()`, and
-    what reading the whole catalog costs beside Django's introspection.
+def measure_catalog(directory: Path, server: PostgresServer, tables: int) -> tuple[Row, int]:
+    """On a migrated database of that many models: what reading the whole catalog costs beside
+    Django's introspection table by table, and the queries of one `Migrator.check()`.
     """
     database = server.create_database("bench")
     try:
@@ -256,11 +305,15 @@ def measure_catalog(directory: Path, server: PostgresServer, tables: int) -> Ite
             apps=max(1, tables // 10),  # small apps: Django renders less per step
             history=False,
         )
-        project.manage(*STOCK, check=True, timeout=1200)
-        shown = project.manage("shell", "-c", COUNT_QUERIES, check=True, timeout=1200)
-        yield f"Queries of a check with {tables:,} models: {said(shown.stdout, 'QUERIES'):.0f}"
-        shown = project.manage("shell", "-c", READ_CATALOG, check=True, timeout=1200)
-        yield catalog_line(shown.stdout, tables)
+        project.manage(*STOCK, check=True, timeout=TIMEOUT)
+        shown = project.manage("shell", "-c", COUNT_QUERIES, check=True, timeout=TIMEOUT)
+        checked = int(said(shown.stdout, "QUERIES"))
+        shown = project.manage("shell", "-c", READ_CATALOG, check=True, timeout=TIMEOUT)
+        django, ours = all_said(shown.stdout, "DJANGO"), all_said(shown.stdout, "OURS")
+        queries = said(shown.stdout, "QUERIES")
+        name = f"The catalog of {tables:,} models, {queries:.0f} queries"
+        ratios = [one / other for one, other in zip(ours, django, strict=True)]
+        return Row.of(name, django, ours, ratios), checked
     finally:
         database.drop()
 
@@ -278,13 +331,10 @@ def postgres() -> Iterator[PostgresServer]:
         yield server
 
 
-def catalog_line(shown: str, models: int) -> str:
-    """What READ_CATALOG printed, as a sentence."""
-    ours, django = said(shown, "OURS"), said(shown, "DJANGO")
-    return (
-        f"The catalog of {models:,} models: {ours:.2f} s with {said(shown, 'QUERIES'):.0f} queries;"
-        f" Django's introspection, table by table: {django:.2f} s, {django / ours:.0f} times that"
-    )
+def keep_byte_code(directory: Path) -> None:
+    """Let every command from here on write its byte code, and find it again."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ["PYTHONPYCACHEPREFIX"] = str(directory)
 
 
 def judge_lint() -> list[str]:
@@ -306,37 +356,42 @@ def main() -> None:
     console = Console(width=112)
     table = Table(
         title=f"{options.models} models in {options.apps} apps, {options.rounds} rounds:"
-        " seconds, minimum / median"
+        " median seconds; ratios as minimum, median, maximum"
     )
     table.add_column("")
-    for head in ("migrate", "migrate_all", "ratio", "CPU migrate", "CPU migrate_all", "ratio"):
+    for head in ("Django", "here", "min", "ratio", "max"):
         table.add_column(head, justify="right")
+
+    def show(rows: Iterable[Row]) -> None:
+        for row in rows:
+            table.add_row(row.name, row.django, row.ours, *row.ratio)
+
     with tempfile.TemporaryDirectory(prefix="migrator-bench-") as name, postgres() as server:
         directory = Path(name)
-        shares: list[str] = []
+        keep_byte_code(directory / "byte-code")
         vendors: dict[str, Callable[[], Database]] = {
             "PostgreSQL": lambda: server.create_database("bench"),
             "SQLite": lambda: SQLiteServer(directory).create_database("bench"),
         }
         for vendor, create in vendors.items():
-            project = generate(
-                directory / vendor, create(), models=options.models, apps=options.apps
-            )
+            sample = create()
+            project = generate(directory / vendor, sample, models=options.models, apps=options.apps)
+            sample.drop()
             for title, again in (("from zero", False), ("nothing to do", True)):
                 rounds = options.rounds * (2 if again else 1)
-                compared = compare(
-                    f"{vendor}, {title}", project, create, rounds=rounds, again=again
-                )
-                table.add_row(*compared.row())
+                name = f"{vendor}, {title}"
+                compared = compare(name, project, create, rounds=rounds, again=again)
+                show(compared.rows())
                 if not again:
-                    stock = statistics.median(cost.wall for cost in compared.stock)
-                    shares.append(f"{vendor}. {measure_journal(project, create, stock)}")
-        console.print(table)
-        for line in shares:
-            console.print(line)
+                    show(measure_journal(project, create, compared.stock, options.rounds))
+            table.add_section()
+        checks = []
         for tables in options.tables:
-            for line in measure_catalog(directory, server, tables):
-                console.print(line)
+            row, queries = measure_catalog(directory, server, tables)
+            show([row])
+            checks.append(f"{queries} with {tables:,} models")
+        console.print(table)
+        console.print(f"Queries of a check: {', '.join(checks)}")
         commits = JOURNAL_COMMITS.format(count=options.commits)
         shown = project.manage("shell", "-c", commits, check=True)
         milliseconds = said(shown.stdout, "SECONDS") / options.commits * 1000
