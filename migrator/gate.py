@@ -59,7 +59,9 @@ _ABSTRACT = frozenset(
 _FAILING = "MF"
 """The family of rules about what may fail on the rows that are there."""
 
-_LOSING = re.compile(r"\b(drop|truncate|delete|merge|type|modify|change|replace|discard)\b", re.I)
+_LOSING = re.compile(
+    r"\b(drop|truncate|delete|update|merge|type|modify|change|replace|discard)\b", re.I
+)
 """Words without which no SQL destroys anything; with one of them, the parser is asked."""
 
 
@@ -314,6 +316,8 @@ def _may_destroy(operation: Any) -> bool:
     """
     if isinstance(operation, django_operations.RunSQL):
         return any(_LOSING.search(text) for text in _texts(operation.sql))
+    if isinstance(operation, django_operations.RunPython):
+        return operation.code is not django_operations.RunPython.noop
     return not any(
         base.__module__.startswith(_OWN_MODULES) and base.__name__ not in _ABSTRACT
         for base in type(operation).__mro__

@@ -19,10 +19,10 @@ from django.db.migrations.writer import MigrationWriter, OperationWriter
 from migrator.conf import Settings
 from migrator.core.effects import MigrationKey
 from migrator.core.findings import Finding
-from migrator.core.lint import LintPolicy, lint
+from migrator.core.lint import UNUSED, LintPolicy, lint
 from migrator.core.live import Facts
 from migrator.core.plan import Plan, Step
-from migrator.core.rules import Policy, Rule
+from migrator.core.rules import Family, Policy, Rule, all_rules, rule_of
 from migrator.core.rules.moments import Sources
 from migrator.exceptions import ConfigurationError
 from migrator.sources import full_plan, load_disk, load_graph
@@ -116,6 +116,11 @@ def _size(raw: Mapping[str, Any], key: str, default: int) -> int:
 
 def _check_ignored(step: Step) -> None:
     for key, reason in step.ignored:
+        if not key and not reason:
+            raise ConfigurationError(
+                f"migrator_ignore of {step.migration} is no dictionary of codes and reasons.",
+                hint='Write migrator_ignore = {"LK101": "the table has 50 rows"}.',
+            )
         _check_reason(key, reason, f"migrator_ignore of {step.migration}")
 
 
@@ -126,6 +131,15 @@ def _check_reason(key: str, reason: Any, where: str) -> None:
             f"{where} has {key!r}, which is no code of a rule.",
             hint='Write a code ("LK101"), a family ("LK"), or a code and the number of an '
             'operation ("LK101:0").',
+        )
+    name = code.partition(":")[0]
+    if name not in set(Family) and name != UNUSED and rule_of(name) is None:
+        near = [rule.code for rule in all_rules() if rule.code[:2] == name[:2]]
+        raise ConfigurationError(
+            f"{where} has {key!r}, and there is no rule {name}.",
+            hint=f"Rules of that family: {', '.join(near)}."
+            if near
+            else f"Families: {', '.join(Family)}.",
         )
     if not isinstance(reason, str) or not reason.strip():
         raise ConfigurationError(

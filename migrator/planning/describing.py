@@ -98,14 +98,17 @@ def ignored_rules(migration: Migration) -> tuple[tuple[str, str], ...]:
         migration: As loaded.
 
     Returns:
-        Codes with reasons. What is not a dictionary is ignored here.
+        Codes with reasons, "" for one that is no text; ("", "") where it is no dictionary.
     """
     module = sys.modules.get(type(migration).__module__)
     found: dict[str, str] = {}
     for place in (module, type(migration)):
         told = getattr(place, "migrator_ignore", None)
         if isinstance(told, Mapping):
-            found.update({str(code): str(reason) for code, reason in told.items()})
+            reasons = {str(c): r if isinstance(r, str) else "" for c, r in told.items()}
+            found.update(reasons)
+        elif told is not None:
+            found[""] = ""
     return tuple(sorted(found.items()))
 
 

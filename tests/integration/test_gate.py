@@ -227,6 +227,43 @@ def test_sql_by_hand_is_judged_alike(shop: Shop) -> None:
     assert shop.run()["findings"] == []
 
 
+def python(call: str, manager: str = "apps.get_model('shop', 'Order').objects") -> str:
+    code = f"lambda apps, editor: {manager}.using(editor.connection.alias).{call}"
+    return f"migrations.RunPython({code}, migrations.RunPython.noop)"
+
+
+def test_python_is_judged_by_what_it_is_seen_to_do(shop: Shop) -> None:
+    through = "apps.get_model('shop', 'Order').tags.through.objects"
+    shop.add(
+        python("update(unused='x')"),  # which holds nothing
+        python("filter(note='another').delete()"),  # which no row has
+        python("update(code='x')"),
+        python("all().delete()", through),
+    )
+    _, findings = shop.stopped()
+    assert codes(findings) == [
+        ("DL105", "shop_order", "code", 2),
+        ("DS104", "shop_order_tags", "", 1),
+    ]
+    report = shop.run("--allow-destructive")
+    assert len(shop.consents(report["run_id"])) == 1
+    assert shop.database.query("SELECT count(*) FROM shop_order_tags") == [(0,)]
+
+
+def test_an_update_of_every_row_is_asked_about_and_one_that_loses_nothing_is_not(
+    shop: Shop,
+) -> None:
+    shop.add("migrations.RunSQL(\"UPDATE shop_order SET unused = 'x'\")")
+    assert shop.run()["outcome"] == "done"
+    shop.add(
+        "migrations.RunSQL(\"UPDATE shop_order SET code = 'x'\")",
+        name="0003_next",
+        after="0002_next",
+    )
+    _, findings = shop.stopped()
+    assert codes(findings) == [("DL105", "shop_order", "code", 2)]
+
+
 NARROWED = (
     (
         'migrations.AlterField("Order", "price",'

@@ -11,6 +11,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from django.db.migrations import Migration
 
 from migrator.conf import Settings
 from migrator.core import ddl
@@ -33,7 +34,8 @@ from migrator.core.rules.moments import contexts_of
 from migrator.core.rules.names import Names
 from migrator.core.schema import Column, Schema, Table
 from migrator.exceptions import ConfigurationError
-from migrator.linting import read_policy
+from migrator.linting import lint_plan, read_policy
+from migrator.planning.describing import ignored_rules
 from migrator.reports.lint_github import LintGithubFormatter
 from migrator.reports.lint_json import LintJsonFormatter
 from migrator.reports.lint_junit import LintJunitFormatter
@@ -253,6 +255,9 @@ def test_settings_for_something_else_do_not(key: str) -> None:
         {"IGNORE": {"LK101": ""}},
         {"IGNORE": {"LK101": "  "}},
         {"IGNORE": {"LK101": None}},
+        {"IGNORE": {"LK999": "x"}},
+        {"IGNORE": {"QQ": "x"}},
+        {"IGNORE": {"shop.0002_next:LK999": "x"}},
         {"IGNORE": {"lk101": "x"}},
         {"IGNORE": {"shop": "x"}},
         {"IGNORE": ["LK101"]},
@@ -265,6 +270,19 @@ def test_settings_for_something_else_do_not(key: str) -> None:
 def test_settings_that_cannot_be_used_are_refused(raw: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError):
         read_policy(Settings(journal_url="", base_dir=tmp_path, lint=raw))
+
+
+@pytest.mark.parametrize(
+    "told",
+    [{"LK101": ""}, {"LK101": None}, {"LK101": 7}, {"LK999": "x"}, {"QQ": "x"}, ["LK101"], "LK101"],
+)
+def test_a_migrator_ignore_that_cannot_be_used_is_refused(told: Any, tmp_path: Path) -> None:
+    migration = type("Migration", (Migration,), {"migrator_ignore": told})("0002_next", "shop")
+    judged = plan(REWRITE)
+    steps = tuple(replace(step, ignored=ignored_rules(migration)) for step in judged.steps)
+    with pytest.raises(ConfigurationError) as caught:
+        lint_plan(replace(judged, steps=steps), None, Settings(journal_url="", base_dir=tmp_path))
+    assert "migrator_ignore of shop." in str(caught.value)
 
 
 def test_third_party_migrations_are_left_out_where_wanted() -> None:
