@@ -148,6 +148,8 @@ class _Amending:
         return f"ALTER TABLE {self._name} DROP {kind} {self._quote(part.name)}"
 
     def _create(self, part: Part) -> str:
+        if isinstance(part, Index | Unique) and part.ignored:  # MySQL and MariaDB say it otherwise
+            return ""
         if isinstance(part, Index):
             return self._create_index(part)
         if self._vendor == "sqlite":  # a constraint needs the whole table made anew

@@ -61,6 +61,8 @@ def test_each_vendor_in_its_own_words() -> None:
     assert amends(prefixed, A, A, "mysql") == ["CREATE INDEX `a_i` ON `a` (`x`(10))"]
     words = replace(A, indexes=(Index("a_t", (IndexKey(column="x"),), method="fulltext"),))
     assert amends(words, A, A, "mysql") == ["CREATE FULLTEXT INDEX `a_t` ON `a` (`x`)"]
+    unseen = replace(A, indexes=(replace(LIKE, ignored=True),))
+    assert amends(unseen, A, A, "mysql") == []  # told, not made
     assert amends(prefixed, A, replace(A, indexes=()), "sqlite")
     assert amends(replace(A, checks=(POSITIVE,)), A, A, "sqlite") == []  # a table made anew
 
