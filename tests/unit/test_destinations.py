@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from migrator.exceptions import UsageError
 from migrator.destinations import Destination, plan_destinations
+from migrator.exceptions import UsageError
 
 
 def test_the_ending_of_a_file_says_its_format_unless_it_is_named() -> None:
