@@ -51,6 +51,11 @@ def backwards(apps: Any, schema_editor: Any) -> None:
     apps.get_model("shop", "Item").objects.using(schema_editor.connection.alias).update(same=1)
 
 
+def touches_nothing(apps: Any, schema_editor: Any) -> None:
+    items = apps.get_model("shop", "Item").objects.using(schema_editor.connection.alias)
+    items.filter(pk=-1).update(same=2)
+
+
 def add(name: str, made: models.Field[Any, Any], model: str = "Item") -> Operation:
     return migrations.AddField(model, name, made)
 
@@ -278,7 +283,7 @@ UNSAFE = [
     one(
         "every row in one statement",
         SQL("UPDATE shop_item SET same = 5", SQL.noop),
-        DL105="warning",
+        DL105="error",
         LK110="warning",
     ),
     # -- indexes
@@ -320,7 +325,13 @@ UNSAFE = [
     ),
     one("reindex", SQL("REINDEX TABLE shop_item", SQL.noop), IX105="warning"),
     # -- how it is put together
-    one("code without a way back", migrations.RunPython(forwards), IR101="warning"),
+    one("code without a way back", migrations.RunPython(touches_nothing), IR101="warning"),
+    one(
+        "every row by code",
+        migrations.RunPython(forwards, backwards),
+        DL105="error",
+        LK110="warning",
+    ),
     one(
         "SQL without a way back",
         SQL("COMMENT ON TABLE shop_item IS 'x'"),
@@ -331,6 +342,8 @@ UNSAFE = [
         add("extra", models.IntegerField(null=True)),
         migrations.RunPython(forwards, backwards),
         MX101="warning",
+        DL105="error",
+        LK110="warning",
     ),
     one(
         "data, then schema",
@@ -338,6 +351,8 @@ UNSAFE = [
         add("extra", models.IntegerField(null=True)),
         MX101="warning",
         MX102="warning",
+        DL105="error",
+        LK110="warning",
     ),
     one(
         "several without a transaction",
@@ -347,7 +362,7 @@ UNSAFE = [
         NA101="warning",
     ),
     one("vacuum", SQL("VACUUM shop_item", SQL.noop), NA102="error"),
-    one("opaque", SQL("DO $$ BEGIN NULL; END $$", SQL.noop), UA101="warning"),
+    one("opaque", SQL("DO $$ BEGIN PERFORM 1; END $$", SQL.noop), UA101="warning"),
 ]
 
 SAFE = [
@@ -443,10 +458,13 @@ SAFE = [
         migrations.AlterModelTable("Small", "shop_small"),
         migrations.RenameModel("Small", "Tiny"),
     ),
-    one("data alone", migrations.RunPython(forwards, backwards)),
+    one("data alone", migrations.RunPython(touches_nothing, backwards)),
     one(
-        "data alone, without a transaction", migrations.RunPython(forwards, backwards), atomic=False
+        "data alone, without a transaction",
+        migrations.RunPython(touches_nothing, backwards),
+        atomic=False,
     ),
+    one("block that does nothing", SQL("DO $$ BEGIN NULL; END $$", SQL.noop)),
     one("nothing", migrations.RunPython(migrations.RunPython.noop, migrations.RunPython.noop)),
     one("empty table", alter("name", models.CharField(max_length=5), "Empty"), BC108="warning"),
     one("empty table goes", migrations.DeleteModel("Empty"), BC104="warning"),
@@ -484,7 +502,8 @@ def test_what_is_safe_is_not_flagged(connection: BaseDatabaseWrapper, case: Case
 def migrations_of(alternative: str) -> list[tuple[list[Operation], bool]]:
     """The migrations that a piece of code holds: their operations, and whether they are atomic."""
     found = []
-    scope: dict[str, Any] = {"forwards": forwards, "backwards": backwards}
+    known = (forwards, backwards, touches_nothing)
+    scope: dict[str, Any] = {each.__name__: each for each in known}
     for node in ast.parse(alternative).body:
         exec(compile(ast.Module([node], []), "<alternative>", "exec"), scope)
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "operations":
