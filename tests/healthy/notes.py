@@ -69,6 +69,12 @@ KNOWN: tuple[Known, ...] = (
         MY,
     ),
     Known("DR108", "index watson_searchentry.*", "full-text indexes made by RunPython", MY),
+    Known(
+        "DR108",
+        "index communication_notification.customer_notification_date_sent_*",
+        "a model moved between apps: the state half of the move forgets the index",
+        group="oscar",
+    ),
     Known("DR108", "check hordak_*", "rules of bookkeeping, made by RunSQL", PG, "hordak"),
     Known(
         "DR101",
