@@ -44,8 +44,8 @@ def test_mysql_a_row_as_large_as_the_server_takes_comes_back(
             ],
         )
     sums = (
-        "SELECT id, sha2(data, 256), hex(bits), hex(flag), hex(raw), hex(fixed), ST_AsText(at), doc, "
-        "hex(txt) FROM big ORDER BY id"
+        "SELECT id, sha2(data, 256), hex(bits), hex(flag), hex(raw), hex(fixed), ST_AsText(at), "
+        "doc, hex(txt) FROM big ORDER BY id"
     )
     before = mysql_database.query(sums)
     dumper = dumper_for(connection)
