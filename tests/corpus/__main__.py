@@ -25,14 +25,16 @@ def main() -> int:
     parser.add_argument("--measure", action="store_true", help="apply each, and write the labels")
     parser.add_argument("--only", default="", help="those whose name has these words")
     parser.add_argument("--holdout", action="store_true", help="those that came afterwards")
+    parser.add_argument("--second", action="store_true", help="those of the second time")
     parser.add_argument("--verbose", action="store_true", help="every finding")
     options = parser.parse_args()
     prepare()
     from tests.corpus import judging
     from tests.corpus.cases import CASES
     from tests.corpus.holdout import HOLDOUT
+    from tests.corpus.holdout_second import SECOND
 
-    cases = HOLDOUT if options.holdout else CASES
+    cases = SECOND if options.second else HOLDOUT if options.holdout else CASES
 
     wrong = 0
     for vendor in options.vendors or VENDORS:

@@ -18,6 +18,7 @@ from tests.corpus import labels
 from tests.corpus.case import Case
 from tests.corpus.cases import CASES
 from tests.corpus.holdout import HOLDOUT
+from tests.corpus.holdout_second import SECOND
 from tests.corpus.measuring import measure_all
 from tests.corpus.world import World, alias_of, begin, judged
 
@@ -60,7 +61,7 @@ def label(server: Any, cases: Iterable[Case], *, only: str = "") -> None:
             print(f"{world.vendor}: {case.name}: {mine[case.name]}", flush=True)
     finally:
         world.close()
-    there = {case.name for case in [*CASES, *HOLDOUT]}
+    there = {case.name for case in [*CASES, *HOLDOUT, *SECOND]}
     mine = {name: seen for name, seen in mine.items() if name in there}
     labels.save({**labels.load(), world.vendor: mine})
 

@@ -11,6 +11,7 @@ from tests.corpus import labels
 from tests.corpus.case import Case
 from tests.corpus.cases import CASES
 from tests.corpus.holdout import HOLDOUT
+from tests.corpus.holdout_second import SECOND
 from tests.corpus.judging import chosen, score_of
 from tests.corpus.measuring import measure
 from tests.corpus.world import World
@@ -74,7 +75,7 @@ def test_the_lint_misses_none_and_flags_none(vendor: str, request: pytest.Fixtur
 
 @pytest.mark.parametrize("vendor", ["postgresql", "mysql", "sqlite"])
 def test_every_case_has_a_label_and_every_label_a_case(vendor: str) -> None:
-    names = [case.name for case in chosen(vendor, [*CASES, *HOLDOUT])]
+    names = [case.name for case in chosen(vendor, [*CASES, *HOLDOUT, *SECOND])]
     assert len(names) == len(set(names))
     assert set(names) == labels.load()[vendor].keys()
 
