@@ -70,6 +70,27 @@ def scrub(value: Any, *, keys: bool = False) -> Any:
     return _scrubbed(value, lambda key: secret_key.fullmatch(key) is not None)
 
 
+def hide(value: Any, secrets: Sequence[str]) -> Any:
+    """Hide known passwords, however ordinary they look, in every string of a nested value.
+
+    Args:
+        value: Mappings, sequences and scalars; keys of mappings stay.
+        secrets: The passwords, the longest first.
+
+    Returns:
+        The same shape, with each of them replaced by `***` wherever it stands.
+    """
+    if isinstance(value, str):
+        for secret in secrets:
+            value = value.replace(secret, HIDDEN)
+        return value
+    if isinstance(value, Mapping):
+        return {key: hide(inner, secrets) for key, inner in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
+        return [hide(item, secrets) for item in value]
+    return value
+
+
 def _scrubbed(value: Any, is_secret: Callable[[str], bool]) -> Any:
     if isinstance(value, str):
         return scrub_text(value)

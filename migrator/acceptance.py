@@ -14,14 +14,14 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from journal import Entry, Fenced, Journal, Phase, Run, Target, TargetStatus
-from journal.scrub import scrub_text
+from journal.scrub import hide, scrub_text
 from migrator.actor import describe_process, is_alive, is_ours
 from migrator.core.events import AcceptanceFinished, AcceptanceStarted, Emit
 from migrator.exceptions import AcceptanceFailed, LockHeld, UsageError
@@ -44,11 +44,12 @@ _OPERATOR = re.compile(r"&&?|\|\|?|;|\d?[<>]\S*|\S*;")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
-def parse_command(command: str) -> tuple[str, ...]:
+def parse_command(command: str, secrets: Sequence[str] = ()) -> tuple[str, ...]:
     """The words of a command line, as a shell would split them.
 
     Args:
         command: As the option or the setting has it; blank for none.
+        secrets: What no message about it shows.
 
     Raises:
         UsageError: A quote is not closed, or it takes a shell: of `a; b` only `a` would be run.
@@ -57,17 +58,23 @@ def parse_command(command: str) -> tuple[str, ...]:
         words = tuple(shlex.split(command))
     except ValueError as error:
         raise UsageError(
-            f"The test command cannot be read: {error}: {command}",
+            f"The test command cannot be read: {error}: {_shown(command, secrets)}",
             hint="Quote it as for a shell; it is run without one.",
         ) from error
     for word in _QUOTED.sub("q", command).split():
         if _OPERATOR.fullmatch(word):
             raise UsageError(
                 f"The test command is run without a shell, and {word} means something to a shell "
-                f"alone: {scrub_text(command)}",
-                hint=f"Give it one: sh -c {shlex.quote(scrub_text(command))}",
+                f"alone: {_shown(command, secrets)}",
+                hint=f"Give it one: sh -c {shlex.quote(_shown(command, secrets))}",
             )
     return words
+
+
+def _shown(command: str, secrets: Sequence[str]) -> str:
+    """A command line without credentials."""
+    text: str = hide(scrub_text(command), secrets)
+    return text
 
 
 def failed_command(journal: Journal, run: Run) -> str | None:
@@ -118,7 +125,9 @@ class Acceptance:
         command: Its command line.
         directory: Where it runs.
         emit: Where events go.
-        secrets: What never reaches the journal or a report, beside what looks like it.
+        secrets: What never reaches the journal or a report of the command itself, beside what
+            looks like it.
+        unsaid: The same of what it says, where a short password counts as well.
     """
 
     journal: Journal
@@ -127,6 +136,7 @@ class Acceptance:
     directory: Path
     emit: Emit
     secrets: tuple[str, ...] = ()
+    unsaid: tuple[str, ...] = ()
 
     def check(self) -> None:
         """Run it, and write down how it went.
@@ -141,7 +151,7 @@ class Acceptance:
         target = self._target()
         entries = self.journal.entries(self.run.id, target.alias)
         attempt = 1 + max((e.attempt for e in entries if e.kind == KIND), default=0)
-        shown = scrub_text(self.command)
+        shown = _shown(self.command, self.secrets)
         self._begin(target, attempt, {"command": shown, "process": describe_process()})
         self.emit(AcceptanceStarted(shown))
         began = time.monotonic()
@@ -156,6 +166,7 @@ class Acceptance:
                 self._write(target, Phase.FAILED, attempt, seconds, payload)
             raise
         seconds = time.monotonic() - began
+        trouble = _shown(trouble, self.secrets)
         text = self._clean(output)
         payload = {"command": shown, "exit_code": code, "output": text}
         phase = Phase.FAILED if code else Phase.DONE
@@ -214,9 +225,8 @@ class Acceptance:
     def _clean(self, output: bytes) -> str:
         text = output.decode("utf-8", "replace").replace("\r\n", "\n")
         text = scrub_text(_CONTROLS.sub("", _ESCAPES.sub("", text)))
-        for secret in self.secrets:
-            text = text.replace(secret, "***")
-        return text
+        cleaned: str = hide(text, (*self.secrets, *self.unsaid))
+        return cleaned
 
 
 def secrets_of(passwords: Iterable[object]) -> tuple[str, ...]:

@@ -8,10 +8,12 @@ import platform
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+from journal.scrub import hide
 
 PACKAGES = ("django-migrator-journal", "Django", "psycopg", "mysqlclient", "PyMySQL")
 
@@ -19,18 +21,19 @@ PACKAGES = ("django-migrator-journal", "Django", "psycopg", "mysqlclient", "PyMy
 CI_URLS = ("CI_JOB_URL", "BUILD_URL", "CIRCLE_BUILD_URL", "BUILDKITE_BUILD_URL", "MIGRATOR_CI_URL")
 
 
-def describe_actor(base_dir: Path) -> dict[str, Any]:
+def describe_actor(base_dir: Path, secrets: Sequence[str] = ()) -> dict[str, Any]:
     """The actor of a run as JSON-ready data; the journal scrubs credentials from it.
 
     Args:
         base_dir: Root of the project, for its git commit.
+        secrets: What is hidden in the arguments, beside what looks like a credential.
     """
     return {
         "user": _user(),
         "host": socket.gethostname(),
         "pid": os.getpid(),
         "started": _started(os.getpid()),
-        "argv": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "argv": hide([Path(sys.argv[0]).name, *sys.argv[1:]], secrets),
         "git_commit": _git_commit(base_dir),
         "ci_url": _ci_url(),
         "python": platform.python_version(),

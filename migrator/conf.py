@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 from migrator.exceptions import ConfigurationError
 
@@ -15,6 +16,8 @@ JOURNAL_FILE = "migrator_journal.sqlite3"
 BACKUP_DIRECTORY = "migrator_backups"
 MAKEMIGRATIONS = ("write", "check", "skip")
 BACKUP = ("never", "destructive", "always")
+SECRET_LENGTH = 8
+"""A shorter password may well be an ordinary word of a command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,7 @@ class Settings:
         statement_timeout: Seconds that a statement may take; 0: any.
         test_command: Run after verification; "" for none.
         lint: What the lint is to leave out or to judge otherwise: {"IGNORE": {code: reason}}.
+        secrets: Passwords of DATABASES that no record of a command may show, the longest first.
     """
 
     journal_url: str
@@ -59,6 +63,7 @@ class Settings:
     statement_timeout: float = 0.0
     test_command: str = ""
     lint: Mapping[str, Any] = field(default_factory=dict)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
 _KEYS: dict[str, type | tuple[type, ...]] = {
@@ -137,7 +142,28 @@ def load_settings() -> Settings:
         statement_timeout=float(raw.get("STATEMENT_TIMEOUT", 0.0)),
         test_command=raw.get("TEST_COMMAND", ""),
         lint=raw.get("LINT", {}),
+        secrets=secrets_in(getattr(settings, "DATABASES", {})),
     )
+
+
+def secrets_in(databases: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
+    """The passwords that are looked for in commands, as they are and as a URL spells them.
+
+    Args:
+        databases: DATABASES. A password that is the name of an alias, a database, a user or a
+            host in it is left out: the record is full of that word anyway.
+
+    Returns:
+        The longest first, so that none hides a part of another.
+    """
+    entries = [entry for entry in databases.values() if isinstance(entry, Mapping)]
+    names = {str(entry.get(key, "")) for entry in entries for key in ("NAME", "USER", "HOST")}
+    found = {str(entry.get("PASSWORD") or "") for entry in entries} - names - set(databases)
+    long = [password for password in found if len(password) >= SECRET_LENGTH]
+    spelt = {
+        how(password) for password in long for how in (str, lambda p: quote(p, ""), quote_plus)
+    }
+    return tuple(sorted(spelt, key=lambda secret: (-len(secret), secret)))
 
 
 def _one_of(raw: Mapping[str, Any], key: str, choices: tuple[str, ...], default: str) -> str:

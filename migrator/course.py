@@ -117,6 +117,7 @@ class Course:
             command,
             self._settings.base_dir,
             self._stream.emit,
+            self._settings.secrets,
             secrets_of(_passwords()),
         )
         try:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from journal import Journal, JournalError, MemoryJournal, Run, RunStatus, open_journal
+from journal.scrub import hide
 from migrator import actor, authoring
 from migrator.acceptance import failed_command, parse_command, refuse_at_work
 from migrator.aliases import plan_order
@@ -82,7 +83,7 @@ class Fleet:
             MigratorError, JournalError: Nothing was begun, or the journal failed.
         """
         aliases = plan_order(self._options.databases)
-        parse_command(asked_command(self._options, self._settings))
+        parse_command(asked_command(self._options, self._settings), self._settings.secrets)
         load_disk.cache_clear()  # a program may have written migrations since its last run
         with self._journal() as journal, interruptible():
             written = self._write_migrations()
@@ -109,7 +110,7 @@ class Fleet:
             unfinished = [t for t in journal.targets(run.id) if not is_finished(t)]
             failed = None if self._settings.test_command else failed_command(journal, run)
             self._options = resumed_options(run, self._options, failed)
-            parse_command(asked_command(self._options, self._settings))
+            parse_command(asked_command(self._options, self._settings), self._settings.secrets)
             if not unfinished:
                 refuse_at_work(journal, run)
             refuse_unknown_aliases(run, [t.alias for t in unfinished], plan_order(()))
@@ -268,13 +269,16 @@ class Fleet:
         verified = self._options.goal is Goal.VERIFIED
         options = {
             **self._options.to_dict(),
+            # Of all options the only one that is free text: the others name things, and a resume
+            # needs them as they are.
+            "test_command": hide(self._options.test_command, self._settings.secrets),
             "migrations_written": list(written),
             "migration_files": load_file_digests() if verified else {},
             **more,
         }
         targets = [survey.as_target() for survey in surveys]
         kind, goal = self._options.kind, self._options.goal.value
-        details = actor.describe_actor(self._settings.base_dir)
+        details = actor.describe_actor(self._settings.base_dir, self._settings.secrets)
 
         def open_in(place: Journal) -> Run:
             return place.open_run(

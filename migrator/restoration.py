@@ -349,7 +349,7 @@ class Restoration:
             kind=KIND,
             goal=GOAL,
             options={"run": facts.run_id, "path": str(archive.path), "digest": facts.sha256},
-            actor=actor.describe_actor(self._settings.base_dir),
+            actor=actor.describe_actor(self._settings.base_dir, self._settings.secrets),
             targets=[survey.as_target()],
             parent=facts.run_id,
         )

@@ -54,7 +54,7 @@ def back_up_databases(
             kind=KIND,
             goal=GOAL,
             options={"databases": list(wanted)},
-            actor=actor.describe_actor(settings.base_dir),
+            actor=actor.describe_actor(settings.base_dir, settings.secrets),
             targets=[survey.as_target() for survey in surveys],
         )
         try:

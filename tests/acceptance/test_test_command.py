@@ -107,12 +107,56 @@ def test_it_runs_once_when_everything_is_verified(project: Project, manage: Mana
     manage("journal", "verify", console=True)
 
 
-@pytest.mark.parametrize("flags", [["--check"], ["--dry-run"]])
-def test_it_does_not_run_when_nothing_is_migrated(
-    project: Project, manage: Manage, flags: list[str]
+PASSWORD_IN_IT = "sh -c 'test -e well || exit 3' s3same-open"
+
+
+def test_a_password_of_the_project_in_it_is_written_down_nowhere(
+    project: Project, manage: Manage
 ) -> None:
-    manage("migrate_all", *flags, "--test-command", COMMAND)
+    """It looks like no credential: only the settings tell that it is one."""
+    report = ("--format", "json", "--report", "run.html")
+    failed = manage("migrate_all", "--test-command", PASSWORD_IN_IT, *report, code=1)
+    refused = manage("migrate_all", "--test-command", PASSWORD_IN_IT + " ;", code=2)
+    missing = manage("migrate_all", "--test-command", "s3same-open.sh", code=1)
+    run_id = json.loads(failed.stdout)["run_id"]
+    shown = [
+        manage("journal", "show", run_id, "--format", how, console=True).stdout
+        for how in ("text", "json", "html")
+    ]
+    for said in (failed, refused, missing, *shown, (project.root / "run.html").read_text()):
+        assert "s3same-open" not in str(getattr(said, "output", said))
+    for path in project.root.glob("migrator_journal.sqlite3*"):
+        assert b"s3same-open" not in path.read_bytes()
+
+    # What is not kept has to be given again; everything else of the run is as it was.
+    again = manage("migrate_all", "--resume", run_id, code=1)
+    assert "--test-command" in again.output
+    project.write("well", "")
+    resumed = manage("migrate_all", "--resume", run_id, "--test-command", PASSWORD_IN_IT)
+    assert "s3same-open" not in resumed.output
+    manage("journal", "verify", console=True)
+
+
+def test_a_password_that_is_a_name_hides_no_option_that_a_resume_needs(
+    make_project: Callable[..., Project], sqlite: SQLiteServer, zygote: Zygote
+) -> None:
+    """App, alias and password are one word, as at many a desk."""
+    entry = {**sqlite.create_database().settings(), "PASSWORD": "timekeeping"}
+    app = {"timekeeping": APP["clock"]}
+    project = make_project(databases={"default": entry}, apps=app, installed=())
+    how = ("--app", "timekeeping", "--database", "default", "--test-command")
+    assert zygote.run(project, "migrator", *how, "false").code == 1
+    ended = zygote.run(project, "migrate_all", "--resume", "--test-command", "true")
+    assert ended.code == 0, ended
+    with open_journal(project.journal_url) as journal:
+        assert journal.runs()[0].options["apps"] == ["timekeeping"]
+
+
+def test_it_does_not_run_when_nothing_is_migrated(project: Project, manage: Manage) -> None:
+    manage("migrate_all", "--dry-run", "--test-command", COMMAND)
     assert ran(project) == []
+    refused = manage("migrate_all", "--check", "--test-command", COMMAND, code=2)
+    assert "--test-command" in refused.output
 
 
 def test_it_does_not_run_when_a_database_failed(project: Project, manage: Manage) -> None:
