@@ -379,22 +379,30 @@ def in_doubt(entries: Iterable[Entry]) -> tuple[str, ...]:
     """Names of migrations that may have left a part of themselves, in order.
 
     Those whose last attempt has no outcome, and those whose last attempt failed outside of a
-    transaction: what they had finished is kept, and the next attempt goes on after it.
+    transaction: what they had finished is kept, and the next attempt goes on after it. Not in
+    doubt is what Django's own operations were doing in one transaction with the row: the row is
+    not there, so nothing of it is; code may have been at work over another connection.
 
     Args:
-        entries: Of one target, in the order of their writing.
+        entries: Of one target, in the order of their writing, with what was committed after all
+            reconciled.
     """
     latest: dict[str, tuple[int, Phase]] = {}
     piecemeal: set[str] = set()
+    partly: set[str] = set()
     for entry in entries:
         if entry.kind != "migration":
             continue
-        if entry.phase is Phase.INTENT and entry.payload.get("atomic") is False:
-            piecemeal.add(entry.name)
+        if entry.phase is Phase.INTENT:
+            if entry.payload.get("atomic") is False:
+                piecemeal.add(entry.name)
+            if not (entry.payload.get("atomic") is True and entry.payload.get("code") is False):
+                partly.add(entry.name)
         if entry.attempt >= latest.get(entry.name, (0, entry.phase))[0]:
             latest[entry.name] = (entry.attempt, entry.phase)
     return tuple(
         name
         for name, (_, phase) in latest.items()
-        if phase is Phase.INTENT or (phase is Phase.FAILED and name in piecemeal)
+        if (phase is Phase.INTENT and name in partly)
+        or (phase is Phase.FAILED and name in piecemeal)
     )

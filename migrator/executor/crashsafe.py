@@ -492,6 +492,7 @@ class CrashSafeExecutor(MigrationExecutor):
             "how": how,
             "checksum": checksum(migration),
             "atomic": self._is_transactional(migration),
+            "code": runs_code(migration),
             "operations": len(migration.operations),
             "replaces": [".".join(replaced) for replaced in migration.replaces],
         }

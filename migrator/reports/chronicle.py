@@ -138,6 +138,7 @@ _SAID = {
     "error",
     "message",
     "checksum",
+    "code",
     "operations",
     "sql",
     "transaction",

@@ -86,6 +86,23 @@ def test_a_failure_outside_of_a_transaction_may_have_left_something() -> None:
     assert not in_doubt(ledger.entries("migration"))
 
 
+def test_an_attempt_in_a_transaction_leaves_nothing_to_doubt() -> None:
+    """All of it with its row, or none; unless its code has been at work elsewhere, or the
+    journal does not say.
+    """
+    ledger = claimed(journal := MemoryJournal(), opened(journal))
+    whole = {"atomic": True, "code": False}
+    ledger.intent("migration", "blog.0001_whole", 1, whole)
+    ledger.intent("migration", "blog.0002_steps", 1, {"atomic": False, "code": False})
+    ledger.intent("migration", "blog.0003_code", 1, {"atomic": True, "code": True})
+    ledger.intent("migration", "blog.0004_unsaid", 1)
+    left = ("blog.0002_steps", "blog.0003_code", "blog.0004_unsaid")
+    assert in_doubt(ledger.entries("migration")) == left
+    ledger.failed("migration", "blog.0002_steps", 1)
+    ledger.intent("migration", "blog.0002_steps", 2, whole)
+    assert in_doubt(ledger.entries("migration")) == left
+
+
 def test_the_outcome_of_a_migration_is_carried_by_the_next_write() -> None:
     """In the order in which they were said, and in one commit."""
     journal = MemoryJournal()
