@@ -28,6 +28,7 @@ from migrator.resumption import (
     Preview,
     await_lock,
     close_all,
+    refuse_altered,
     refuse_changed_files,
     refuse_moved,
     refuse_restored,
@@ -99,12 +100,14 @@ class Fleet:
 
         Raises:
             NothingToResume, ResumeRefused, UnknownRun, AmbiguousRun, LockHeld
+            JournalCorrupt: What it holds of the run was altered.
         """
         if self._options.dry_run:
             return self._preview_resume(prefix)
         load_disk.cache_clear()
         with self._journal() as journal, interruptible():
             run, incomplete = find_run(journal, prefix)
+            refuse_altered(journal, run)
             if not incomplete:
                 return self._complete(run)
             unfinished = [t for t in journal.targets(run.id) if not is_finished(t)]
@@ -159,10 +162,12 @@ class Fleet:
             RollbackRefused: Something of it cannot be reversed, or is in the way.
             UsageError: The run applied nothing by its kind, or has no such database.
             UnknownRun, AmbiguousRun, LockHeld
+            JournalCorrupt: What it holds of the run was altered.
         """
         load_disk.cache_clear()
         with self._journal() as journal, interruptible():
             given = journal.find_run(prefix)
+            refuse_altered(journal, given)
             way = WayBack(journal, given, self._options, self._settings, self._stream.emit)
             surveys = mark_duplicates(self._survey(alias) for alias in way.aliases(plan_order(())))
             try:
@@ -204,6 +209,7 @@ class Fleet:
         """Say what `resume` would do; neither a target nor the journal is written to."""
         with self._journal(reading=True) as journal, interruptible():
             run, incomplete = find_run(journal, prefix)
+            refuse_altered(journal, run)
             if not incomplete:
                 return self._complete(run)
             options = replace(resumed_options(run, self._options), dry_run=True)

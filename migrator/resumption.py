@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from journal import Entry, Journal, Run, Target, TargetStatus
+from journal import Entry, Journal, JournalCorrupt, Run, Target, TargetStatus
 from migrator.conf import Settings
 from migrator.core.effects import MigrationKey
 from migrator.core.events import Emit, ResumePlanned
@@ -31,6 +31,29 @@ from migrator.sources import load_disk, load_file_digests
 from migrator.waiting import KILLED_SECONDS, Patience, left_behind
 
 # -- what is refused ---------------------------------------------------------------------
+
+
+def refuse_altered(journal: Journal, run: Run) -> None:
+    """Refuse to act upon what a damaged or edited journal says that the run has done.
+
+    Args:
+        journal: Its chain is recomputed, for this run alone.
+        run: What is to be continued, or taken back.
+
+    Raises:
+        JournalCorrupt
+    """
+    breaks = journal.verify([run.id])
+    if not breaks:
+        return
+    first = breaks[0]
+    where = f" on {first.alias}" if first.alias else ""
+    more = f" (and {len(breaks) - 1} more)" if breaks[1:] else ""
+    raise JournalCorrupt(
+        f"What the journal holds of run {run.id}{where} was altered: {first.problem}{more}",
+        hint="`migrator journal verify` shows all of it. Restore the journal from a backup; a new "
+        "run (without --resume) goes by what is in the databases.",
+    )
 
 
 def refuse_unknown_aliases(run: Run, aliases: Iterable[str], known: Iterable[str]) -> None:

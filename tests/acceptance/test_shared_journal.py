@@ -152,11 +152,22 @@ def test_a_disk_that_fills_in_mid_run(
     assert postgres_database.query("SELECT count(*) FROM django_migrations") == [(1,)]
 
 
-@pytest.mark.parametrize("damage", ["truncated", "edited", "removed", "emptied table"])
+DAMAGES = {
+    "truncated": "",
+    "edited": "UPDATE entry SET name = 'bank.0009' WHERE name = 'bank.0001_initial'",
+    "said to be done": "UPDATE entry SET phase = 'done' WHERE name = 'bank.0002_stop'",
+    "removed": "DELETE FROM entry WHERE seq = 3",
+    "targets removed": "DELETE FROM target",
+    "options": """UPDATE run SET options = '{"migration_files": 3, "apps": 7}'""",
+    "emptied table": "DROP TABLE entry",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_journal(
     zygote: Zygote, make_project: Callable[..., Project], tmp_path: Path, damage: str
 ) -> None:
-    """Said by `journal verify`; where the file cannot be read, no target is touched."""
+    """Said by `journal verify`; what it tells of a run is not acted upon."""
     path = tmp_path / "default.sqlite3"
     project = bank(make_project, stops=True, default={"ENGINE": SQLITE, "NAME": str(path)})
     stopped(zygote, project).kill()
@@ -164,31 +175,26 @@ def test_a_damaged_journal(
     journal = project.journal_path
     with closing(sqlite3.connect(journal)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        if damage in ("edited", "removed", "emptied table"):
-            for (name,) in connection.execute(
-                "SELECT name FROM sqlite_master WHERE type = 'trigger'"
-            ).fetchall():
-                connection.execute(f"DROP TRIGGER {name}")
-        if damage == "edited":
-            connection.execute(
-                "UPDATE entry SET name = 'bank.0009' WHERE name = 'bank.0001_initial'"
-            )
-        elif damage == "removed":
-            connection.execute("DELETE FROM entry WHERE seq = 3")
-        elif damage == "emptied table":
-            connection.execute("DROP TABLE entry")
+        ((run,),) = connection.execute("SELECT id FROM run").fetchall()
+        for (name,) in connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+        ).fetchall():
+            connection.execute(f"DROP TRIGGER {name}")
+        connection.execute(DAMAGES[damage])
         connection.commit()
     if damage == "truncated":
         journal.write_bytes(journal.read_bytes()[: journal.stat().st_size // 2])
-    for words in ((), ("--resume",), ("--resume", "--dry-run")):
-        if damage in ("edited", "removed") and not words:
-            continue
+    unreadable = damage in ("truncated", "emptied table")
+    for words in (["--resume"], ["--resume", "--dry-run"], *([[]] if unreadable else [])):
         ended = zygote.run(project, "migrate_all", *words)
+        assert ended.code == 1, ended.output
         assert "Traceback" not in ended.output, ended.output
-        if damage in ("truncated", "emptied table"):
-            assert ended.code == 1, ended.output
-            assert "journal" in ended.output
-            assert path.read_bytes() == before
+        assert "journal" in ended.output
+        assert path.read_bytes() == before
+    back = zygote.run(project, "rollback", run, "--yes", console=True)
+    assert back.code == 1, back.output
+    assert "Traceback" not in back.output, back.output
+    assert path.read_bytes() == before
     verified = project.migrator("journal", "verify")
     assert verified.returncode == 1, verified
     assert "Traceback" not in verified.output
