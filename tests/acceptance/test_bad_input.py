@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from journal import open_journal
 from tests.projects import Completed, Project
-from tests.servers import PostgresDatabase
+from tests.servers import PostgresDatabase, SQLiteServer
+from tests.zygote import Zygote
 
 SQLITE = "django.db.backends.sqlite3"
 PASSWORD = "hunter2-very-secret"
@@ -218,6 +220,85 @@ def test_two_aliases_of_one_database(project: Project, tmp_path: Path) -> None:
         replica={"ENGINE": SQLITE, "NAME": str(link), "TEST": {"MIRROR": "default"}},
     )
     assert_said(migrate_all(project), 0, "replica", "mirror of default")
+
+
+HEAP = {
+    "0001_initial": """\
+        class Migration(migrations.Migration):
+            initial = True
+            operations = [
+                migrations.CreateModel(
+                    "Stone",
+                    [
+                        ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                        ("text", models.TextField()),
+                    ],
+                ),
+            ]
+        """,
+    "0002_fill": """\
+        from django.db import migrations, models
+        from heap.migrations import fill
+
+        class Migration(migrations.Migration):
+            dependencies = [("heap", "0001_initial")]
+            operations = [migrations.RunPython(fill)]
+        """,
+    "0003_grow": """\
+        from django.db import migrations, models
+        from heap.migrations import fill
+
+        class Migration(migrations.Migration):
+            atomic = False
+            dependencies = [("heap", "0002_fill")]
+            operations = [
+                migrations.AddField("stone", "size", models.IntegerField(default=0)),
+                migrations.AddField("stone", "colour", models.IntegerField(default=0)),
+                migrations.RunPython(fill, atomic=True),
+            ]
+        """,
+}
+
+
+def test_the_disk_of_a_database_fills_in_mid_run(
+    zygote: Zygote,
+    make_project: Callable[..., Project],
+    postgres_database: PostgresDatabase,
+    sqlite: SQLiteServer,
+) -> None:
+    """Wherever it does, the error is one sentence, and a resume goes on with nothing twice."""
+    url = {"MIGRATOR_JOURNAL_URL": postgres_database.url}
+    stopped_in = set()
+    for limit in (40_000, 500_000, 1_500_000, 2_000_000):
+        database = sqlite.create_database()
+        project = make_project(
+            databases={"default": database.settings()},
+            apps={"heap": {"migrations": HEAP}},
+            installed=(),
+        )
+        project.write(
+            "heap/migrations/__init__.py",
+            """\
+            def fill(apps, schema_editor):
+                Stone = apps.get_model("heap", "Stone")
+                Stone.objects.bulk_create([Stone(text="x" * 1000) for _ in range(1000)])
+            """,
+        )
+        words = ("--skip-makemigrations", "--format", "json")
+        full = zygote.run(project, "migrate_all", *words, env=url, file_limit=limit)
+        assert full.code == 1, full.output
+        assert "Traceback" not in full.output, full.output
+        (report,) = json.loads(full.stdout)["databases"]
+        assert "--resume" in report["error"]["hint"], report
+        stopped_in.add(report["pending"][0]["name"] if report["pending"] else "")
+        resumed = zygote.run(project, "migrate_all", "--resume", env=url)
+        assert resumed.code == 0, resumed.output
+        assert database.query("SELECT count(*) FROM heap_stone") == [(2000,)]
+        assert database.query("SELECT count(*) FROM django_migrations") == [(3,)]
+    assert len(stopped_in) > 1
+    with open_journal(postgres_database.url, create=False) as journal:
+        assert not journal.verify()
+        assert not journal.incomplete_runs()
 
 
 # -- migrations --------------------------------------------------------------------------------
