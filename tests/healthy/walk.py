@@ -105,14 +105,20 @@ def walk_there_and_back(vendor: str) -> int:
         databases = {alias: server.create_database(f"healthy_{alias}") for alias in ALIASES}
         for database in databases.values():
             stack.callback(database.drop)
+        on_the_way = Walk(vendor, directory, databases)
         _load_project(databases)
         stack.callback(_close_connections)
-        found = []
+        _count(on_the_way)
+        terminal, found = sys.stdout, []
+        with redirect_stdout(sys.stderr):  # data migrations print what they like
+            for each in walk_back(ALIASES):
+                found.append(each)
+                if len(found) % 400 == 0:
+                    with redirect_stdout(terminal):
+                        on_the_way.say(f"{each.migration} on {each.alias} is {each.verdict}")
         for alias in ALIASES:
-            with redirect_stdout(sys.stderr):
-                of_alias = list(walk_back(alias))
-            print(f"{vendor:10} {alias}: {tally(of_alias)}", flush=True)
-            found += of_alias
+            told = tally(each for each in found if each.alias == alias)
+            on_the_way.say(f"{alias}: {told}")
     return int(any(each.verdict == "other" for each in found))
 
 
