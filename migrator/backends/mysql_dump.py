@@ -197,7 +197,8 @@ class MySQLDumper(Dumper):
                 cursor.execute(f"CREATE DATABASE {_quote(self._name)} CHARACTER SET utf8mb4")
             except Error as error:
                 raise ToolFailed(
-                    f"The database {self._name} cannot be made: {reason(self.connection, error)}."
+                    f"The database {self._name} cannot be made: {reason(self.connection, error)}.",
+                    hint="Let the role create databases, or make it by hand, empty, and repeat.",
                 ) from error
 
     # -- the exchange ---------------------------------------------------------------

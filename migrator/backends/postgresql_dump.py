@@ -155,7 +155,8 @@ class PostgreSQLDumper(Dumper):
                 cursor.execute(f'CREATE DATABASE "{quoted}" TEMPLATE template0')
             except Error as error:
                 raise ToolFailed(
-                    f"The database {name} cannot be made: {reason(self.connection, error)}."
+                    f"The database {name} cannot be made: {reason(self.connection, error)}.",
+                    hint="Let the role create databases, or make it by hand, empty, and repeat.",
                 ) from error
 
     # -- how it is done -----------------------------------------------------------

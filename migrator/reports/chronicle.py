@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from shlex import quote
 from typing import Any
 
 from migrator.core.spelling import spell_count, spell_seconds
@@ -243,16 +244,28 @@ def spell_targets(targets: Sequence[Document]) -> str:
 def advice_for(run: Document) -> Advice:
     """What to do about a run that is incomplete."""
     actor: Document = run.get("actor") or {}
-    look = f"{MANAGE} --{'dry-run' if run.get('kind') == 'dry-run' else 'check'}"
-    command = look if run.get("goal") == "scanned" else f"{MANAGE} --resume {run['id']}"
+    command = _command_for(run)
+    again = run.get("kind") in ("backup", "restore")  # which nobody continues
     if run.get("status") == "open":
         who = spell_actor(actor)
         return Advice(f"Still at work, or killed. If {who or 'its process'} is gone:", command)
     if run.get("goal") == "scanned":
         return Advice("It found something, or could not look. Mend it, then look again:", command)
     if run.get("status") == "interrupted":
-        return Advice("Continue where it stopped:", command)
-    return Advice("Once the cause is gone, continue:", command)
+        return Advice("Start it again:" if again else "Continue where it stopped:", command)
+    return Advice(f"Once the cause is gone, {'start it again' if again else 'continue'}:", command)
+
+
+def _command_for(run: Document) -> str:
+    options: Document = run.get("options") or {}
+    if run.get("kind") == "backup":
+        chosen = [f" --database {quote(str(alias))}" for alias in options.get("databases") or ()]
+        return "migrator backup" + "".join(chosen)
+    if run.get("kind") == "restore":
+        return f"migrator restore {quote(str(options.get('run') or run.get('parent') or 'RUN'))}"
+    if run.get("goal") == "scanned":
+        return f"{MANAGE} --{'dry-run' if run.get('kind') == 'dry-run' else 'check'}"
+    return f"{MANAGE} --resume {run['id']}"
 
 
 def _parsed(moment: str) -> datetime | None:

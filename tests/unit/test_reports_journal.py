@@ -127,6 +127,15 @@ def test_many_targets_are_counted_and_only_the_bad_ones_named() -> None:
         ({"status": "open"}, "python manage.py migrate_all --resume 1m7x"),
         ({"goal": "scanned", "kind": "check"}, "python manage.py migrate_all --check"),
         ({"goal": "scanned", "kind": "dry-run"}, "python manage.py migrate_all --dry-run"),
+        (
+            {"kind": "backup", "status": "failed", "options": {"databases": ["shop_db"]}},
+            "migrator backup --database shop_db",
+        ),
+        ({"kind": "backup", "status": "open", "options": {"databases": []}}, "migrator backup"),
+        (
+            {"kind": "restore", "status": "failed", "options": {"run": "1m7w"}},
+            "migrator restore 1m7w",
+        ),
     ],
 )
 def test_each_incomplete_run_has_a_command_that_goes_on(
