@@ -66,7 +66,8 @@ def refuse_unknown_aliases(run: Run, aliases: Iterable[str], known: Iterable[str
     if gone:
         raise ResumeRefused(
             f"Run {run.id} has the alias {', '.join(gone)}, which DATABASES no longer has.",
-            hint="Put it back, or start a new run without --resume.",
+            hint="Put it back, or start a new run without --resume. Where the database is gone for "
+            f"good, give the run up: migrator journal prune --run {run.id}.",
         )
 
 
@@ -143,7 +144,8 @@ def refuse_moved(run: Run, target: Target, survey: Survey) -> None:
         raise ResumeRefused(
             f"{target.alias} is another database than when run {run.id} was opened "
             f"({survey.identity}, was {target.identity}).",
-            hint="Point it back, or start a new run without --resume.",
+            hint="Point it back, or start a new run without --resume. Where the database is gone "
+            f"for good, give the run up: migrator journal prune --run {run.id}.",
         )
 
 

@@ -143,24 +143,28 @@ def export(run: str | None, style: str, output: Path | None) -> int:
 @journal_options
 @click.option("--before", metavar="DATE", help="Runs opened before this day or time (UTC).")
 @click.option("--keep", type=click.IntRange(min=0), metavar="N", help="All but the newest N runs.")
+@click.option(
+    "--run", "named", multiple=True, metavar="RUN", help="This run, though incomplete. Repeatable."
+)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
-def prune(before: str | None, keep: int | None, yes: bool) -> int:
-    """Remove whole runs; incomplete ones stay, and the journal records that it was done."""
-    if (before is None) == (keep is None):
+def prune(before: str | None, keep: int | None, named: tuple[str, ...], yes: bool) -> int:
+    """Remove whole runs, and record that it was done; incomplete ones only by name."""
+    if [before is not None, keep is not None, bool(named)].count(True) != 1:
         raise UsageError(
             "Which runs to remove has to be said in one way.",
-            hint="Give either --before DATE or --keep N.",
+            hint="Give one of --before DATE, --keep N and --run RUN.",
         )
     moment = _moment(before) if before else None
     with opened_journal(writable=True) as source:
-        doomed = _prunable(source, moment, keep)
+        runs = [source.find_run(name) for name in named]
+        doomed = runs or _prunable(source, moment, keep)
         if not doomed:
             click.echo("Nothing to remove.")
             return ExitCode.CLEAN
-        if not yes and not _confirm_prune(doomed, source.location):
+        if not yes and not _confirm_prune(doomed, source.location, named=bool(runs)):
             click.echo("Nothing was removed.")
             return ExitCode.CLEAN
-        removed = source.prune(before=moment, keep=keep)
+        removed = source.prune(before=moment, keep=keep, run_ids=[run.id for run in runs])
     click.echo(f"{spell_count(len(removed), 'run')} removed.")
     return ExitCode.CLEAN
 
@@ -338,14 +342,17 @@ def _prunable(source: Journal, before: datetime | None, keep: int | None) -> lis
     ]
 
 
-def _confirm_prune(doomed: Sequence[Run], location: str) -> bool:
+def _confirm_prune(doomed: Sequence[Run], location: str, *, named: bool) -> bool:
     count = spell_count(len(doomed), "run")
+    which = f"opened {doomed[-1].opened_at:%Y-%m-%d} to {doomed[0].opened_at:%Y-%m-%d}"
+    if named:
+        which = ", ".join(f"{run.id}: {run.status.value}" for run in doomed)
     if not sys.stdin.isatty():
         raise DecisionNeeded(
-            f"{count} would be removed from {location}.", hint="Give --yes to remove them."
+            f"{count} ({which}) would be removed from {location}.",
+            hint="Give --yes to remove them.",
         )
-    span = f"opened {doomed[-1].opened_at:%Y-%m-%d} to {doomed[0].opened_at:%Y-%m-%d}"
-    return click.confirm(f"Remove {count} ({span}) from {location}?", err=True)
+    return click.confirm(f"Remove {count} ({which}) from {location}?", err=True)
 
 
 # -- output ---------------------------------------------------------------------------------

@@ -429,8 +429,35 @@ def test_prune_before_a_day_removes_nothing_younger(
     assert capsys.readouterr().out == "Nothing to remove.\n"
 
 
+def test_a_run_whose_database_is_gone_for_good_is_given_up_by_name(
+    book: Journal, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No later run can make good what it left: else `check` would fail for ever."""
+    with book:
+        gone = record_run(book, "tenant_7", fail="tenant_7")
+        record_run(book, "default")
+    assert call("check") == 1
+    capsys.readouterr()
+    asked = run_command("prune", "--run", gone.id[:-1], cwd=Path.cwd())
+    assert asked.returncode == 3
+    assert gone.id in asked.stderr
+    assert "failed" in asked.stderr
+
+    assert call("prune", "--run", gone.id[:-1], "--yes") == 0
+    assert capsys.readouterr().out == "1 run removed.\n"
+    assert call("check") == 0
+    assert call("verify") == 0
+    assert call("prune", "--run", "zzzz", "--yes") == 2
+
+
 @pytest.mark.parametrize(
-    "arguments", [(), ("--keep", "1", "--before", "2020-01-01"), ("--before", "yesterday")]
+    "arguments",
+    [
+        (),
+        ("--keep", "1", "--before", "2020-01-01"),
+        ("--keep", "1", "--run", "1"),
+        ("--before", "yesterday"),
+    ],
 )
 def test_prune_refuses_an_unclear_order(
     book: Journal, arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
