@@ -25,7 +25,9 @@ from migrator.core.live import (
     NotNulls,
     Nulls,
     Orphans,
+    Others,
     OutOfRange,
+    Overwritten,
     Question,
     Replaced,
     Rounded,
@@ -134,6 +136,12 @@ class LiveFacts(ABC):
         """A quoted identifier. Django's `quote_name` leaves a quote within a name alone."""
         return '"' + name.replace('"', '""') + '"'
 
+    @abstractmethod
+    def _unlike(self, one: str, other: str) -> str:
+        """Whether two values differ, also where a collation or their type makes them equal, and
+        where one of them is NULL.
+        """
+
     def _same(self, name: str) -> str:
         """A table's name as the server compares it."""
         return name
@@ -235,6 +243,17 @@ class LiveFacts(ABC):
                 return f"{self._column(column)} IS NULL"
             case NotNulls(_, column):
                 return f"{self._column(column)} IS NOT NULL"
+            case Others(_, column):
+                first = (
+                    f"(SELECT o.{self._name(column)} FROM {self._table(question.table)} AS o"
+                    f" WHERE o.{self._name(column)} IS NOT NULL LIMIT 1)"
+                )
+                ours = self._column(column)
+                return f"{ours} IS NOT NULL AND {self._unlike(ours, first)}"
+            case Overwritten(_, column, expression, condition):
+                ours = self._column(column)
+                picked = f" AND ({condition})" if condition else ""
+                return f"{ours} IS NOT NULL{picked} AND {self._unlike(ours, f'({expression})')}"
             case Duplicates(condition=condition):
                 filled = [f"{each} IS NOT NULL" for each in self._grouped(question)]
                 return " AND ".join([*filled, *([f"({condition})"] if condition else [])])

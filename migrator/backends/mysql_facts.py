@@ -111,6 +111,9 @@ class MySQLFacts(LiveFacts):
 
     # -- questions -------------------------------------------------------------------
 
+    def _unlike(self, one: str, other: str) -> str:
+        return f"NOT (CAST({one} AS BINARY) <=> CAST({other} AS BINARY))"
+
     def _where(self, question: Question) -> str:
         match question:
             case TooLong(_, column, limit):

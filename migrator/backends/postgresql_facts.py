@@ -108,6 +108,9 @@ class PostgreSQLFacts(LiveFacts):
 
     # -- questions -------------------------------------------------------------------
 
+    def _unlike(self, one: str, other: str) -> str:
+        return f"{one}::text IS DISTINCT FROM {other}::text"
+
     def _where(self, question: Question) -> str:
         match question:
             case TooLong(_, column, limit):

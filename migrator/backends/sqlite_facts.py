@@ -81,6 +81,9 @@ class SQLiteFacts(LiveFacts):
     def _table(self, key: str) -> str:
         return self._name(split_key(key)[1])
 
+    def _unlike(self, one: str, other: str) -> str:
+        return f"{one} IS NOT {other} COLLATE BINARY"
+
     def _where(self, question: Question) -> str:
         match question:
             case TooLong(_, column, limit):

@@ -235,7 +235,9 @@ class Delete:
 class Update:
     """`columns`: those whose values are overwritten, not just their NULLs filled; () where that
     was not read. `condition`: which rows; "" where that was not read. `doubtful`, `batched`: as of
-    `Delete`."""
+    `Delete`. `values`: what each column is set to, as SQL over the columns of the same row that the
+    statement leaves alone; "" where it is no such thing. `computed`: those whose new value comes
+    from the old one."""
 
     table: str
     filtered: bool = False
@@ -243,6 +245,15 @@ class Update:
     condition: str = field(default="", compare=False)
     doubtful: bool = False
     batched: bool = False
+    values: tuple[str, ...] = field(default=(), compare=False)
+    computed: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def changes(self) -> tuple[tuple[str, str, bool], ...]:
+        """Each column with its new value ("" for unknown) and whether it is computed."""
+        values = self.values or ("",) * len(self.columns)
+        pairs = zip(self.columns, values, strict=True)
+        return tuple((column, value, column in self.computed) for column, value in pairs)
 
 
 @dataclass(frozen=True, slots=True)

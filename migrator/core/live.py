@@ -46,6 +46,14 @@ class NotNulls:
 
 
 @dataclass(frozen=True, slots=True)
+class Others:
+    """Rows whose column holds something else than the first row does that holds something."""
+
+    table: str
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
 class Duplicates:
     """Groups of rows that are equal in these columns and expressions (NULLs never are)."""
 
@@ -110,6 +118,19 @@ class Violates:
 
 
 @dataclass(frozen=True, slots=True)
+class Overwritten:
+    """Rows whose column holds something, and something else after it is set to an expression.
+
+    `condition`: of the rows that are set; "" for all.
+    """
+
+    table: str
+    column: str
+    expression: str
+    condition: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Uncastable:
     """Rows whose value the server cannot cast to `type`.
 
@@ -148,6 +169,7 @@ class Replaced:
 Question: TypeAlias = (
     Nulls
     | NotNulls
+    | Others
     | Duplicates
     | Orphans
     | TooLong
@@ -155,6 +177,7 @@ Question: TypeAlias = (
     | OutOfRange
     | TimeOfDay
     | Violates
+    | Overwritten
     | Uncastable
     | Replaced
     | Changed

@@ -6,7 +6,7 @@ Loaded on demand by `sources.ddl`: the grammar is only paid for by who has SQL t
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import postgast
 from google.protobuf.message import DecodeError
@@ -36,6 +36,7 @@ from migrator.core.ddl import (
     Update,
 )
 from migrator.core.schema import split_key, table_key
+from migrator.sources.assigned import Assigned, read_assigned, repeatable
 from migrator.sources.ddl_postgresql_alter import read_clause, read_references
 from migrator.sources.ddl_postgresql_nodes import (
     Node,
@@ -213,12 +214,11 @@ def _written(message: Node) -> Iterator[Action]:
             yield Insert(table_of(found.relation), sources=_sources(found))
             clause = found.on_conflict_clause
             if clause.action == pb.ONCONFLICT_UPDATE:
-                table, columns = table_of(found.relation), _overwritten(clause)
+                table = table_of(found.relation)
+                columns = tuple(target.name for target in _overwriting(clause.target_list))
                 yield Update(table, filtered=True, columns=columns, doubtful=True)
         elif kind == "UpdateStmt":
-            filtered = _filtered(found)
-            columns = _overwritten(found)
-            yield Update(table_of(found.relation), filtered, columns, _condition(found))
+            yield _update(found)
         elif kind == "DeleteStmt":
             yield Delete(table_of(found.relation), _filtered(found), _condition(found))
         elif kind == "MergeStmt":
@@ -235,10 +235,39 @@ def _condition(node: Node) -> str:
     return expression_text(node.where_clause)
 
 
-def _overwritten(update: Node) -> tuple[str, ...]:
-    """The columns that are set, without those that only have their NULLs filled."""
-    targets = (target.res_target for target in update.target_list)
-    return tuple(target.name for target in targets if not _fills_nulls(target))
+def _update(node: Node) -> Update:
+    relation = node.relation
+    targets = _overwriting(node.target_list)
+    alone = not node.from_clause and not relation.HasField("alias")
+    # A name without a table that is that of a column which is set: of no other table, or ambiguous.
+    selves = frozenset({relation.relname.lower(), relation.alias.aliasname.lower()}) - {""}
+    texts = [expression_text(target.val) for target in targets]
+    found = [read_assigned(text, "postgresql", selves) if text else Assigned() for text in texts]
+    columns = tuple(target.name for target in targets)
+    every = [target.res_target.name for target in node.target_list]
+    values = [
+        repeatable(text, each, column, every) if alone else ""
+        for text, each, column in zip(texts, found, columns, strict=True)
+    ]
+    computed = (
+        column
+        for column, each in zip(columns, found, strict=True)
+        if column.lower() in each.columns
+    )
+    return Update(
+        table_of(relation),
+        _filtered(node),
+        columns,
+        _condition(node),
+        values=tuple(values),
+        computed=tuple(computed),
+    )
+
+
+def _overwriting(targets: Sequence[Node]) -> list[Node]:
+    """What is set, without the columns that only have their NULLs filled."""
+    found = (target.res_target for target in targets)
+    return [target for target in found if not _fills_nulls(target)]
 
 
 def _fills_nulls(target: Node) -> bool:
@@ -257,7 +286,8 @@ def _merged(node: Node) -> Iterator[Action]:
         if command == pb.CMD_INSERT:
             yield Insert(table)
         elif command == pb.CMD_UPDATE:
-            yield Update(table, filtered=True)
+            columns = (each.name for each in _overwriting(clause.merge_when_clause.target_list))
+            yield Update(table, filtered=True, columns=tuple(columns), doubtful=True)
         elif command == pb.CMD_DELETE:
             yield Delete(table, filtered=True)
 

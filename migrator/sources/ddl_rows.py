@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from migrator.core.ddl import Action, Delete, Insert, Update
 from migrator.core.schema import split_key
+from migrator.sources.assigned import Assigned, read_assigned, repeatable
 from migrator.sources.ddl_tokens import Cursor, Token, Unreadable
 
 _MODIFIERS = (
     "LOW_PRIORITY", "HIGH_PRIORITY", "DELAYED", "QUICK", "IGNORE", "INTO",
 )  # fmt: skip
 _CONSTANT = {"TRUE", "FALSE", "NULL", "NOT", "AND", "OR", "IS", "LIMIT", "ORDER", "BY"}
+_BEHIND = ("FROM", "WHERE", "ORDER", "LIMIT", "RETURNING")
 _RESOLUTIONS = {"ROLLBACK", "ABORT", "REPLACE", "FAIL", "IGNORE"}
 
 
-def read_rows(cursor: Cursor, verb: str) -> Iterator[Action]:
+def read_rows(cursor: Cursor, verb: str, dialect: str) -> Iterator[Action]:
     """The actions behind a verb that was read.
 
     Args:
         cursor: Behind the verb.
         verb: "INSERT" | "REPLACE" | "UPDATE" | "DELETE".
+        dialect: "mysql" | "sqlite".
 
     Raises:
         Unreadable: It names no table.
@@ -40,14 +44,70 @@ def read_rows(cursor: Cursor, verb: str) -> Iterator[Action]:
         if columns:
             yield Update(key, filtered=True, columns=columns, doubtful=True)
     elif verb == "UPDATE":
-        keys = list(_targets(cursor, "SET"))
-        filtered = _filtered(cursor.rest)
-        condition = _condition(cursor) if len(keys) == 1 and filtered else ""
-        columns = _overwritten(cursor) if len(keys) == 1 else ()
-        for key in keys:
-            yield Update(key, filtered=filtered, columns=columns, condition=condition)
+        tables = dict(_targets(cursor, "SET"))
+        yield from _updates(cursor, tables, dialect)
     else:
         yield from _delete(cursor)
+
+
+def _updates(cursor: Cursor, tables: dict[str, str], dialect: str) -> Iterator[Action]:
+    """An action for each table of which a column is set.
+
+    Args:
+        cursor: At SET.
+        tables: Keys by the names that the statement has for them.
+        dialect: "mysql" | "sqlite".
+    """
+    filtered = _filtered(cursor.rest)
+    alone = len(tables) == 1 and not _reads_others(cursor.rest)
+    condition = _condition(cursor) if alone and filtered else ""
+    every = _assigned(cursor) if cursor.take("SET") else []
+    first = next(iter(tables))
+    for name, key in tables.items():
+        mine = [each for each in every if (each.table or first) in {name, split_key(key)[1]}]
+        if not mine and len(tables) > 1 and every:
+            continue
+        found = [_read(each, dialect, frozenset({name, key})) for each in mine]
+        overwriting = [
+            (each, read) for each, read in zip(mine, found, strict=True) if not each.fills
+        ]
+        yield Update(
+            key,
+            filtered=filtered or not alone,
+            columns=tuple(each.column for each, _ in overwriting),
+            condition=condition,
+            doubtful=not alone,
+            values=tuple(
+                repeatable(each.text, read, each.column, [one.column for one in mine])
+                if alone
+                else ""
+                for each, read in overwriting
+            ),
+            computed=tuple(
+                each.column for each, read in overwriting if each.column.lower() in read.columns
+            ),
+        )
+
+
+def _read(set_to: _Set, dialect: str, selves: frozenset[str]) -> Assigned:
+    if not set_to.text:
+        return Assigned()
+    return read_assigned(set_to.text, dialect, frozenset(each.lower() for each in selves))
+
+
+def _reads_others(tokens: tuple[Token, ...]) -> bool:
+    """Whether rows of another table decide: UPDATE … FROM."""
+    cursor = Cursor(tokens)
+    while not cursor.done:
+        if cursor.take("FROM"):
+            return True
+        if cursor.take("WHERE"):
+            return False
+        if cursor.sees("("):
+            cursor.parens()
+        else:
+            cursor.next()
+    return False
 
 
 def _columns(cursor: Cursor) -> tuple[str, ...]:
@@ -68,7 +128,7 @@ def _on_conflict(cursor: Cursor) -> tuple[str, ...]:
             while not cursor.done:
                 if cursor.take("UPDATE"):  # ON DUPLICATE KEY UPDATE x = …, DO UPDATE SET x = …
                     cursor.take("SET")
-                    return _assigned(cursor)
+                    return tuple(each.column for each in _assigned(cursor) if not each.fills)
                 cursor.next()
         elif cursor.sees("("):
             cursor.parens()
@@ -78,22 +138,28 @@ def _on_conflict(cursor: Cursor) -> tuple[str, ...]:
 
 
 def _delete(cursor: Cursor) -> Iterator[Action]:
-    if cursor.take("FROM"):
-        keys = list(_targets(cursor, "WHERE", "USING", "ORDER", "LIMIT", "RETURNING"))
+    if cursor.take("FROM"):  # FROM t; FROM t USING t JOIN …, of MySQL
+        named = list(_targets(cursor, "WHERE", "USING", "ORDER", "LIMIT", "RETURNING"))
+        joined = cursor.take("USING")
     else:  # MySQL: DELETE t1, t2 FROM …
-        keys = list(_targets(cursor, "FROM"))
-    filtered = _filtered(cursor.rest)
-    condition = _condition(cursor) if len(keys) == 1 and filtered else ""
-    for key in keys:
-        yield Delete(key, filtered=filtered, condition=condition)
+        named = list(_targets(cursor, "FROM"))
+        joined = cursor.take("FROM")
+    tables = dict(_targets(cursor, "WHERE", "ORDER", "LIMIT", "RETURNING")) if joined else {}
+    filtered = _filtered(cursor.rest) or len(tables) > 1
+    condition = "" if joined or not filtered else _condition(cursor)
+    for name, key in named:
+        yield Delete(tables.get(name, key), filtered=filtered, condition=condition)
 
 
-def _targets(cursor: Cursor, *ends: str) -> Iterator[str]:
-    """Tables up to one of these words; a joined one is among them."""
+def _targets(cursor: Cursor, *ends: str) -> Iterator[tuple[str, str]]:
+    """Tables up to one of these words, also joined ones: what each is called, and its key."""
     while True:
-        yield cursor.key()
-        if cursor.take(".", "*"):
-            pass
+        key = cursor.key()
+        cursor.take(".", "*")
+        name = split_key(key)[1]
+        if cursor.take("AS") or _is_alias(cursor, ends):
+            name = cursor.name()
+        yield name, key
         while not cursor.done and not cursor.sees(",") and not any(map(cursor.sees, ends)):
             if cursor.take("JOIN"):
                 break
@@ -106,6 +172,13 @@ def _targets(cursor: Cursor, *ends: str) -> Iterator[str]:
                 return
 
 
+def _is_alias(cursor: Cursor, ends: tuple[str, ...]) -> bool:
+    token = cursor.peek()
+    words = {*ends, "JOIN", "INNER", "LEFT", "RIGHT", "CROSS", "NATURAL", "STRAIGHT_JOIN", "USE"}
+    words |= {"FORCE", "IGNORE", "PARTITION", "INDEXED", "NOT", "ON", "FULL", "OUTER"}
+    return token.kind == "name" or (token.kind == "word" and token.word not in words)
+
+
 def _condition(cursor: Cursor) -> str:
     """The WHERE of a statement about one table, where nothing comes behind or is asked in it."""
     words = [token.word for token in cursor.rest]
@@ -116,32 +189,42 @@ def _condition(cursor: Cursor) -> str:
     return cursor.text(cursor.rest[words.index("WHERE") + 1 :])
 
 
-def _overwritten(cursor: Cursor) -> tuple[str, ...]:
-    """The columns that are set, without those that only have their NULLs filled."""
-    return _assigned(cursor) if cursor.take("SET") else ()
+@dataclass(frozen=True, slots=True)
+class _Set:
+    """`table.column = text`. `fills`: only where it is NULL."""
+
+    table: str
+    column: str
+    text: str
+    fills: bool
 
 
-def _assigned(cursor: Cursor) -> tuple[str, ...]:
-    found: list[str] = []
+def _assigned(cursor: Cursor) -> list[_Set]:
+    found: list[_Set] = []
     while not cursor.done:
-        column = split_key(cursor.key())[1]
+        table, column = split_key(cursor.key())
         if not cursor.take("="):
-            return ()
+            return []
+        before = cursor.rest
         filled = cursor.take_any("COALESCE", "IFNULL") and cursor.take("(")
-        if not (filled and split_key(cursor.key())[1] == column):
-            found.append(column)
+        fills = bool(filled) and split_key(cursor.key())[1] == column
         depth = 1 if filled else 0
-        while not cursor.done and (depth or not cursor.sees(",")):
-            if not depth and any(map(cursor.sees, ("WHERE", "ORDER", "LIMIT", "RETURNING"))):
-                return tuple(found)
-            if cursor.take("("):
+        ended = False
+        while not cursor.done and not ended and (depth or not cursor.sees(",")):
+            if not depth and any(map(cursor.sees, _BEHIND)):
+                ended = True
+            elif cursor.take("("):
                 depth += 1
             elif cursor.take(")"):
                 depth -= 1
             else:
                 cursor.next()
+        text = cursor.text(before[: len(before) - len(cursor.rest)])
+        found.append(_Set(table, column, text, fills))
+        if ended:
+            break
         cursor.take(",")
-    return tuple(found)
+    return found
 
 
 def _filtered(tokens: tuple[Token, ...]) -> bool:

@@ -57,7 +57,7 @@ def _read(cursor: Cursor) -> Iterator[Action]:
     if verb in _STATEMENTS:
         yield from _STATEMENTS[verb](cursor)
     elif verb in {"INSERT", "REPLACE", "UPDATE", "DELETE"}:
-        yield from read_rows(cursor, verb)
+        yield from read_rows(cursor, verb, "sqlite")
         cursor.skip_all()
     elif verb in _HARMLESS:
         cursor.skip_all()

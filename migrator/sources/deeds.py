@@ -40,6 +40,7 @@ _WRITING = frozenset(
 )
 """Methods that write rows: on what is not known, rows of what is not known."""
 _DEPTH = 4
+_SIGNS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +129,21 @@ class _Rows:
         return "" if self.more else " AND ".join(self.conditions)
 
 
+@dataclass(frozen=True, slots=True)
+class _New:
+    """A new value. `sql`: as SQL, "" where it is not known; `computed`: maybe from the old one."""
+
+    sql: str = ""
+    computed: bool = False
+
+
 @dataclass(slots=True)
 class _Row:
     """One row; what was assigned to it."""
 
     rows: _Rows
     one: bool = False
-    assigned: dict[str, None] = field(default_factory=dict)
+    assigned: dict[str, _New] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +152,13 @@ class _Relation:
 
     row: _Row
     table: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Mapping:
+    """A dictionary that is spelled out, with texts as keys."""
+
+    items: tuple[tuple[str, ast.expr], ...]
 
 
 class _Thing:
@@ -199,6 +215,7 @@ class _Function:
         self.untraced = False
         self.doubt = 0
         self.loops: list[set[str]] = []
+        self.given: list[tuple[_Rows, str, _New]] = []
         self.names: dict[str, Any] = {}
         self.globals: dict[str, Any] = {}
         self.depth = 0
@@ -243,9 +260,9 @@ class _Function:
             case ast.Assign(targets=targets, value=value):
                 found = self.value(value)
                 for target in targets:
-                    self.assign(target, found)
+                    self.assign(target, found, value)
             case ast.AnnAssign(target=target, value=value) if value is not None:
-                self.assign(target, self.value(value))
+                self.assign(target, self.value(value), value)
             case ast.AugAssign(target=target, value=value):
                 self.value(value)
                 self.assign(target, _UNKNOWN)
@@ -320,16 +337,38 @@ class _Function:
             self.loops.pop()
         self.body(other)
 
-    def assign(self, target: ast.expr, found: Any) -> None:
+    def assign(self, target: ast.expr, found: Any, value: ast.expr | None = None) -> None:
         if isinstance(target, ast.Name):
             self.names[target.id] = found
         elif isinstance(target, ast.Attribute):
             owner = self.value(target.value)
             if isinstance(owner, _Row):
-                owner.assigned[target.attr] = None
+                self.give(owner, target.attr, value)
         elif isinstance(target, ast.Tuple | ast.List):
             for part in target.elts:
                 self.assign(part, found if isinstance(found, _Row) else _UNKNOWN)
+
+    def give(self, row: _Row, name: str, value: ast.expr | None) -> None:
+        new = self.of_each(value)
+        row.assigned[name] = new
+        self.given.append((row.rows, name, replace(new, computed=True) if self.doubt else new))
+
+    def of_each(self, value: ast.expr | None) -> _New:
+        """What is assigned to a row: the same to each, or what code makes of it."""
+        if value is None:
+            return _New(computed=True)
+        try:
+            return _New(self.constant(ast.literal_eval(value)))
+        except (ValueError, TypeError, SyntaxError):
+            pass
+        if not isinstance(value, ast.Name | ast.Attribute):
+            return _New(computed=True)
+        used = {each.id for each in ast.walk(value) if isinstance(each, ast.Name)}
+        return _New(computed=any(used & bound for bound in self.loops))
+
+    def constant(self, value: Any) -> str:
+        """As SQL; "" for what is not known to be written so."""
+        return "NULL" if value is None else self.literal(value)
 
     # -- expressions ----------------------------------------------------------------------
 
@@ -341,6 +380,15 @@ class _Function:
                 return self.names.get(name, _UNKNOWN)
             case ast.Attribute():
                 return self.attribute(node)
+            case ast.Dict(keys=keys, values=values):
+                for each in values:
+                    self.value(each)
+                told = [each.value for each in keys if isinstance(each, ast.Constant)]
+                if len(told) < len(keys) or not all(isinstance(each, str) for each in told):
+                    return _UNKNOWN
+                return _Mapping(
+                    tuple((str(name), one) for name, one in zip(told, values, strict=True))
+                )
             case ast.Call():
                 return self.called(node)
             case ast.Subscript(value=inner, slice=at):
@@ -407,6 +455,12 @@ class _Function:
         if isinstance(function, ast.Name):
             if function.id in _ROW_LIKE and args:
                 return args[0] if isinstance(args[0], _Rows | _Row) else _UNKNOWN
+            if function.id == "setattr" and len(args) == 3 and isinstance(args[0], _Row):
+                if isinstance(args[1], str):
+                    self.give(args[0], args[1], node.args[2])
+                else:
+                    self.untraced = True
+                return _UNKNOWN
             target = self.names.get(function.id, self.globals.get(function.id))
             held = [*args, *named.values()]
             matters = any(isinstance(each, _HOLDING) and each is not _UNKNOWN for each in held)
@@ -491,7 +545,7 @@ class _Function:
         if name in _PICKING:
             return replace(rows, more=True)
         if name in ("update", "delete", "_raw_delete"):
-            columns = self.overwritten(rows, node) if name == "update" else ()
+            columns = self.set_to(rows, node) if name == "update" else {}
             self.write(rows, columns, delete=name != "update")
             return _UNKNOWN
         if name == "bulk_update":
@@ -499,6 +553,8 @@ class _Function:
             return _UNKNOWN
         if name in ("get_or_create", "update_or_create", "bulk_create", "create"):
             self.do(Insert(rows.of.table))
+        if name == "update_or_create":
+            self.update_or_create(rows, node)
         if name in ("get_or_create", "update_or_create"):
             return _Row(replace(rows, more=True), one=True)
         if name in _ONE:
@@ -506,6 +562,27 @@ class _Function:
         if name == "raw":
             self.strayed = True
         return _UNKNOWN
+
+    def update_or_create(self, rows: _Rows, node: ast.Call) -> None:
+        """Overwrites the row that is there already, if there is one."""
+        given = {each.arg: each for each in node.keywords}
+        defaults = given.pop("defaults", None)
+        for each in ("create_defaults", None):
+            given.pop(each, None)
+        told = self.value(defaults.value) if defaults is not None else None
+        if not isinstance(told, _Mapping):
+            return
+        picking = ast.Call(func=node.func, args=[], keywords=list(given.values()))
+        columns = {
+            rows.of.column(name): self.expressed(rows, name, one)
+            if not self.loops
+            else self.of_each(one)
+            for name, one in told.items
+        }
+        columns.pop("", None)
+        picked = self.picked(rows, picking)
+        if picked.condition:  # a seed that only code knows the key of says nothing of other rows
+            self.write(picked, columns, delete=False)
 
     def picked(self, rows: _Rows, node: ast.Call, *, negated: bool = False) -> _Rows:
         found = rows
@@ -569,14 +646,64 @@ class _Function:
             return "'" + value.replace("'", "''") + "'"
         return ""
 
-    def overwritten(self, rows: _Rows, node: ast.Call) -> tuple[str, ...]:
-        """The columns of an update, without those whose NULLs are filled."""
-        found = []
+    def set_to(self, rows: _Rows, node: ast.Call) -> dict[str, _New]:
+        """What an update sets its columns to, without those whose NULLs are filled."""
+        found: dict[str, _New] = {}
         for keyword in node.keywords:
-            self.value(keyword.value)
-            if keyword.arg and not _fills(keyword):
-                found.append(rows.of.column(keyword.arg))
-        return tuple(filter(None, found))
+            told = self.value(keyword.value)
+            if keyword.arg is None:
+                if isinstance(told, _Mapping):
+                    found |= {name: self.expressed(rows, name, one) for name, one in told.items}
+                else:
+                    self.untraced = True  # columns that are not known
+            elif not _fills(keyword):
+                found[keyword.arg] = self.expressed(rows, keyword.arg, keyword.value)
+        columns = {rows.of.column(name): new for name, new in found.items()}
+        return {column: new for column, new in columns.items() if column}
+
+    def expressed(self, rows: _Rows, name: str, value: ast.expr) -> _New:
+        """A new value of an update: a constant, or an expression of the database."""
+        try:
+            return _New(self.constant(ast.literal_eval(value)))
+        except (ValueError, TypeError, SyntaxError):
+            pass
+        column = rows.of.column(name)
+        named = {
+            str(each.value if isinstance(each, ast.Constant) else each.arg).partition("__")[0]
+            for each in ast.walk(value)
+            if (isinstance(each, ast.Constant) and isinstance(each.value, str))
+            or (isinstance(each, ast.keyword) and each.arg)
+        }
+        own = any(rows.of.column(each) == column for each in named) if column else False
+        return _New(self.as_sql(rows, value), computed=own)
+
+    def as_sql(self, rows: _Rows, value: ast.expr) -> str:
+        """An expression of Django's as SQL; "" for any that is more than plain."""
+        match value:
+            case ast.Call(func=function, args=args, keywords=[]):
+                name = function.attr if isinstance(function, ast.Attribute) else ""
+                name = function.id if isinstance(function, ast.Name) else name
+            case ast.BinOp(left=left, op=operator, right=right):
+                sign = _SIGNS.get(type(operator), "")
+                parts = [self.as_sql(rows, left), self.as_sql(rows, right)]
+                return f"({parts[0]} {sign} {parts[1]})" if sign and all(parts) else ""
+            case ast.Constant(value=constant) if not isinstance(constant, str):
+                return self.constant(constant)
+            case _:
+                return ""
+        if name == "Value" and len(args) == 1 and isinstance(args[0], ast.Constant):
+            return self.constant(args[0].value)
+        parts = []
+        for each in args:
+            if isinstance(each, ast.Constant) and isinstance(each.value, str):
+                column = rows.of.column(each.value)
+                parts.append(self.quote(column) if column else "")
+            else:
+                parts.append(self.as_sql(rows, each))
+        if name == "F":
+            return parts[0] if parts else ""
+        known = name in ("Lower", "Upper", "Trim", "Coalesce", "Length", "Abs")
+        return f"{name}({', '.join(parts)})" if known and parts and all(parts) else ""
 
     def bulk(self, rows: _Rows, node: ast.Call) -> None:
         told = [self.value(each) for each in node.args]
@@ -587,12 +714,19 @@ class _Function:
                 fields = ast.literal_eval(each)
             except (ValueError, TypeError, SyntaxError):
                 fields = ()
-        columns = tuple(filter(None, (of.of.column(str(name)) for name in fields)))
+        columns = {of.of.column(str(name)): self.given_to(of, str(name)) for name in fields}
+        columns.pop("", None)
         self.write(of, columns, delete=False)
+
+    def given_to(self, rows: _Rows, name: str) -> _New:
+        """What a loop before has assigned to a field of these rows."""
+        found = [new for each, field_name, new in self.given if each is rows and field_name == name]
+        same = len(found) == 1 and not found[0].computed
+        return found[0] if same else _New(computed=True)
 
     def of_row(self, row: _Row, name: str, node: ast.Call) -> None:
         if name == "delete":
-            self.write(row.rows, (), delete=True, one=row.one)
+            self.write(row.rows, {}, delete=True, one=row.one)
         elif name in ("save", "save_base"):
             fields: Any = tuple(row.assigned)
             for keyword in node.keywords:
@@ -601,11 +735,16 @@ class _Function:
                         fields = ast.literal_eval(keyword.value)
                     except (ValueError, TypeError, SyntaxError):
                         fields = tuple(row.assigned)
-            columns = (row.rows.of.column(str(each)) for each in fields or ())
-            self.write(row.rows, tuple(filter(None, columns)), delete=False, one=row.one)
+            unknown = _New(computed=True)
+            columns = {
+                row.rows.of.column(str(each)): row.assigned.get(str(each), unknown)
+                for each in fields or ()
+            }
+            columns.pop("", None)
+            self.write(row.rows, columns, delete=False, one=row.one)
 
     def write(
-        self, rows: _Rows, columns: tuple[str, ...], *, delete: bool, one: bool = False
+        self, rows: _Rows, columns: Mapping[str, _New], *, delete: bool, one: bool = False
     ) -> None:
         unknown = rows.more or one
         doubtful = bool(self.doubt) or unknown or (rows.batches and delete)
@@ -617,7 +756,18 @@ class _Function:
         if delete:
             self.do(Delete(table, filtered or doubtful, condition, doubtful, batched))
         else:
-            self.do(Update(table, filtered, columns, condition, doubtful, batched))
+            self.do(
+                Update(
+                    table,
+                    filtered,
+                    tuple(columns),
+                    condition,
+                    doubtful,
+                    batched,
+                    tuple(new.sql for new in columns.values()),
+                    tuple(column for column, new in columns.items() if new.computed),
+                )
+            )
 
     def do(self, action: Action) -> None:
         self.done.append(Deed((action,)))

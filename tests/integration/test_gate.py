@@ -264,6 +264,110 @@ def test_an_update_of_every_row_is_asked_about_and_one_that_loses_nothing_is_not
     assert codes(findings) == [("DL105", "shop_order", "code", 2)]
 
 
+COMPUTED = """\
+    from django.db import migrations
+    from django.db.models import Case, F, Value, When
+    from django.db.models.functions import Coalesce, Lower, Trim
+
+    def rows(apps, editor):
+        return apps.get_model("shop", "Order").objects.using(editor.connection.alias)
+
+    def by_expressions(apps, editor):
+        orders = rows(apps, editor)
+        orders.update(price=F("price") * 2, note=Trim(Lower("note")))
+        orders.update(ratio=Case(When(ratio=2, then=Value(3.0)), default=F("ratio")))
+        orders.update(code=Coalesce("code", Value("none")))
+
+    def in_a_loop(apps, editor):
+        for order in rows(apps, editor).order_by("pk"):
+            order.code = f"{order.code}-{order.pk}"
+            order.price += 1
+            order.save(update_fields=["code", "price"])
+
+    def in_bulk(apps, editor):
+        found = list(rows(apps, editor))
+        for order in found:
+            order.note = (order.note or "").strip()
+        rows(apps, editor).bulk_update(found, ["note"])
+
+    def of_some(apps, editor):
+        rows(apps, editor).filter(note__isnull=True).update(note="")
+        rows(apps, editor).filter(code="7").update(code="007")
+        rows(apps, editor).update_or_create(pk=1, defaults={"code": "1"})
+        rows(apps, editor).get_or_create(pk=1)
+
+    def back(apps, editor):
+        pass
+
+    class Migration(migrations.Migration):
+        dependencies = [("shop", "0001_initial")]
+        operations = [
+            migrations.RunPython(by_expressions, back),
+            migrations.RunPython(in_a_loop, back),
+            migrations.RunPython(in_bulk, back),
+            migrations.RunPython(of_some, back),
+            migrations.RunSQL("UPDATE shop_order SET price = price * 2, code = lower(code)"),
+            migrations.RunSQL("UPDATE shop_order SET code = coalesce(trim(code), 'x')"),
+            migrations.RunSQL("UPDATE shop_order SET note = 'x' WHERE note = ''"),
+        ]
+    """
+
+
+def test_values_that_are_computed_from_the_old_ones_are_not_asked_about(shop: Shop) -> None:
+    shop.project.write_migration("shop", "0002_next", COMPUTED)
+    report = shop.run()
+    assert report["outcome"] == "done"
+    assert report["findings"] == []
+
+
+FILLED = """\
+    def fill(apps, editor):
+        for order in apps.get_model("shop", "Order").objects.using(editor.connection.alias).all():
+            order.slug = f"order-{order.pk}"
+            order.save(update_fields=["slug"])
+
+    def flag(apps, editor):
+        apps.get_model("shop", "Order").objects.using(editor.connection.alias).update(sent=True)
+
+    class Migration(migrations.Migration):
+        dependencies = [("shop", "0002_slug")]
+        operations = [
+            migrations.RunPython(fill, migrations.RunPython.noop),
+            migrations.RunPython(flag, migrations.RunPython.noop),
+        ]
+    """
+
+
+def test_a_column_that_an_earlier_migration_added_may_be_filled(shop: Shop) -> None:
+    """Every row holds the same, the default of then: nobody misses it."""
+    shop.add(
+        'migrations.AddField("Order", "slug", models.SlugField(default=""))',
+        'migrations.AddField("Order", "sent", models.BooleanField(default=False))',
+        name="0002_slug",
+    )
+    assert shop.run()["outcome"] == "done"
+    shop.project.write_migration("shop", "0003_fill", FILLED)
+    report = shop.run()
+    assert (report["outcome"], report["findings"]) == ("done", [])
+
+
+def test_one_value_for_all_rows_is_asked_about_in_a_loop_as_well(shop: Shop) -> None:
+    loop = """\
+    def level(apps, editor):
+        nothing = None
+        for order in apps.get_model("shop", "Order").objects.using(editor.connection.alias).all():
+            order.code = nothing
+            order.save()
+
+    class Migration(migrations.Migration):
+        dependencies = [("shop", "0001_initial")]
+        operations = [migrations.RunPython(level, migrations.RunPython.noop)]
+    """
+    shop.project.write_migration("shop", "0002_next", loop)
+    _, findings = shop.stopped()
+    assert codes(findings) == [("DL105", "shop_order", "code", 2)]
+
+
 NARROWED = (
     (
         'migrations.AlterField("Order", "price",'

@@ -17,7 +17,9 @@ from migrator.core.findings import Finding, Severity
 from migrator.core.live import (
     Changed,
     NotNulls,
+    Others,
     OutOfRange,
+    Overwritten,
     Question,
     Rounded,
     TimeOfDay,
@@ -320,25 +322,68 @@ def _precision(context: StepContext, kind: Type) -> int:
 def values_overwritten(context: StepContext) -> Iterator[Finding]:
     """An UPDATE without a condition, of a column that holds values: those of before are gone,
     whatever reverse_sql says. Only filling NULLs (COALESCE) overwrites nothing.
+
+    A value that is computed from the old one, and a column that holds the same in every row, are
+    worth a look and no more: nobody is asked about them. What would not change is not told of.
     """
     for moment, action in _updates(context):
         if action.filtered or action.doubtful:
             continue
-        for column in action.columns:
+        for column, value, computed in action.changes:
             holds, rows = values_of(context, moment, action.table, column)
-            if holds:
-                yield context.finding(
-                    severity_of(context),
-                    f"Overwrites {spell_table(action.table)}.{column} in every row: the values of "
-                    f"{spell_rows(rows)} are gone.",
-                    at=moment,
-                    table=action.table,
-                    column=column,
-                    hint="Say which rows are meant with WHERE, or write into a new column and keep "
-                    "the old one for a release. If it is meant, consent with --allow-destructive.",
-                    destroys=True,
-                    rows=rows,
+            if not holds:
+                continue
+            changed = _changed(context, moment, action, column, value)
+            if changed == 0:
+                continue
+            where = f"{spell_table(action.table)}.{column}"
+            rows = rows if changed is None else changed
+            loses = False
+            if computed:
+                told = f"Computes {where} anew in every row, {spell_rows(rows)} with a value."
+                hint = "Make sure that it may be done twice, or cannot be: a way back has to know "
+                hint += "the old values."
+            elif _alike(context, moment, action.table, column, rows):
+                told = f"Overwrites {where} in every row; all {spell_rows(rows)} hold the same."
+                hint = "Make sure that it is the default of a column that nobody has filled yet."
+            else:
+                loses = True
+                told = (
+                    f"Overwrites {where} in every row: the values of {spell_rows(rows)} are gone."
                 )
+                hint = (
+                    "Say which rows are meant with WHERE, or write into a new column and keep the "
+                    "old one for a release. If it is meant, consent with --allow-destructive."
+                )
+            yield context.finding(
+                severity_of(context) if loses else Severity.WARNING,
+                told,
+                at=moment,
+                table=action.table,
+                column=column,
+                hint=hint,
+                destroys=loses,
+                rows=rows,
+            )
+
+
+def _changed(
+    context: StepContext, moment: Moment, action: ddl.Update, column: str, value: str
+) -> int | None:
+    """In how many rows an UPDATE makes something else of what a column holds; None when unknown."""
+    if not value:
+        return None
+    return context.count(moment, Overwritten(action.table, column, value, action.condition))
+
+
+def _alike(context: StepContext, moment: Moment, table: str, column: str, rows: int | None) -> bool:
+    """Whether every row holds the same, and that is no value that somebody chose: one row alone
+    counts where it holds no text.
+    """
+    if context.count(moment, Others(table, column)) != 0:
+        return False
+    name = _quoted(column, context.vendor)
+    return rows != 1 or context.count(moment, Violates(table, f"{name} = ''")) == 0
 
 
 @rule("DL107", family=Family.DATA_LOSS, title="Values overwritten in some rows")
@@ -350,9 +395,9 @@ def some_values_overwritten(context: StepContext) -> Iterator[Finding]:
     for moment, action in _updates(context):
         if not (action.filtered or action.doubtful):
             continue
-        for column in action.columns:
+        for column, value, _ in action.changes:
             holds, _ = values_of(context, moment, action.table, column)
-            rows = _overwritten(context, moment, action, column) if holds else 0
+            rows = _overwritten(context, moment, action, column, value) if holds else 0
             if rows == 0 or (rows is None and context.facts is None):
                 continue
             where = f"{spell_table(action.table)}.{column}"
@@ -384,10 +429,13 @@ def _quoted(name: str, vendor: str) -> str:
 
 
 def _overwritten(
-    context: StepContext, moment: Moment, action: ddl.Update, column: str
+    context: StepContext, moment: Moment, action: ddl.Update, column: str, value: str
 ) -> int | None:
-    """How many rows that are picked hold something in a column; None when unknown."""
+    """How many rows that are picked hold something else in a column; None when unknown."""
     if not action.condition:
         return None
+    changed = _changed(context, moment, action, column, value)
+    if changed is not None:
+        return changed
     told = f"({action.condition}) AND {_quoted(column, context.vendor)} IS NOT NULL"
     return context.count(moment, Violates(action.table, f"({told}) IS NOT TRUE"))

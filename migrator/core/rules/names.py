@@ -110,8 +110,13 @@ class Names:
             found["column"] = self.column(asked.table, asked.column)
         if None in found.values() or None in found.get("columns", ()):
             return None
-        written = getattr(asked, "expression", "") or getattr(asked, "condition", "")
-        written += " ".join(getattr(asked, "expressions", ()))
+        written = " ".join(
+            (
+                getattr(asked, "expression", ""),
+                getattr(asked, "condition", ""),
+                *getattr(asked, "expressions", ()),
+            )
+        )
         renamed = (
             name
             for (key, name), today in self.columns.items()
