@@ -28,6 +28,8 @@ _TROUBLES = {
 class MySQLWaits(Waits):
     """See Waits. Whole seconds: the servers know no less."""
 
+    unseen = "Nobody was seen in the way; a user without the privilege PROCESS is shown nobody."
+
     def timeouts(self, connection: BaseDatabaseWrapper) -> Timeouts:
         """See Waits."""
         names = _names(connection)

@@ -34,7 +34,13 @@ class Trouble(StrEnum):
 
 
 class Waits(ABC):
-    """One vendor's side of it."""
+    """One vendor's side of it.
+
+    Attributes:
+        unseen: What there is to say where nobody was seen in the way; "" for nothing.
+    """
+
+    unseen = ""
 
     @abstractmethod
     def timeouts(self, connection: BaseDatabaseWrapper) -> Timeouts:

@@ -89,10 +89,8 @@ def _ignore(event: events.Event) -> None:
 T = TypeVar("T")
 R = TypeVar("R", bound=StepwiseRun)
 
-_KEPT = (
-    "It runs outside of a transaction: what it finished is kept and is not done again. "
-    "Let the sessions in its way finish, then go on with --resume."
-)
+_KEPT = "It runs outside of a transaction: what it finished is kept and is not done again."
+_WAIT = "Let the sessions in its way finish, then go on with --resume."
 
 
 @dataclass(slots=True)
@@ -389,7 +387,7 @@ class CrashSafeExecutor(MigrationExecutor):
                 return self.patience.persist(once)
             except Contended as error:
                 self.emit(events.MigrationFailed(self.alias, key, error.attempt, error.text))
-                hint = "" if self._is_transactional(migration) else _KEPT
+                hint = "" if self._is_transactional(migration) else f"{_KEPT} {_WAIT}"
                 raise self.patience.exhausted(error, hint) from error.__cause__
 
     def _runs_here(self, app_label: str, **hints: Any) -> bool:

@@ -411,9 +411,11 @@ class LockPatience:
             ended = f"ended in a {error.trouble.value}"
         who = "; ".join(error.blockers[:3])
         more = f" and {len(error.blockers) - 3} more" if len(error.blockers) > 3 else ""
+        unseen = self._waits.unseen if error.trouble is Trouble.LOCK else ""
+        seen = f"In the way: {who}{more}." if who else unseen
         return (
             f"{what} {ended} on {self._alias}, in {tries} over {self.waited:.0f} s: {error.text}."
-            + (f" In the way: {who}{more}." if who else "")
+            f" {seen}".rstrip()
         )
 
     @contextmanager

@@ -228,6 +228,28 @@ def test_mysql_waits_out_a_reader_too(bench: Bench, reader: BaseDatabaseWrapper)
     assert found[-1][1] == "done"
 
 
+@on_mysql
+def test_mysql_says_why_it_names_nobody(
+    bench: Bench, reader: BaseDatabaseWrapper, register_alias: Register
+) -> None:
+    run(bench, make("0001", [PETS], atomic=True))
+    user = bench.database.name[-20:]
+    bench.database.execute(f"CREATE USER '{user}'@'%' IDENTIFIED BY 'plain-words'")
+    try:
+        bench.database.execute(f"GRANT ALL ON `{bench.database.name}`.* TO '{user}'@'%'")
+        entry = {**bench.database.settings(), "USER": user, "PASSWORD": "plain-words"}
+        plain = Bench(bench.database, register_alias(entry))
+        several = make("0001", [PETS], atomic=True), make("0002", [NAME], atomic=True)
+        with (
+            held_until(bench, reader, lambda: False),
+            pytest.raises(LockTimedOut, match="privilege PROCESS"),
+        ):
+            run(plain, *several, limits=Limits(lock=2, retries=0))
+        plain.connection.close()
+    finally:
+        bench.database.execute(f"DROP USER '{user}'@'%'")
+
+
 @on_sqlite
 @pytest.mark.parametrize("wal", [False, True])
 def test_sqlite_waits_out_a_writer_too(
@@ -513,8 +535,10 @@ def test_a_statement_that_takes_too_long_on_mariadb(bench: Bench) -> None:
     if not bench.connection.mysql_is_mariadb:  # type: ignore[attr-defined]
         pytest.skip("MySQL limits nothing but reading")
     slow = make("0001", [migrations.RunSQL("DO SLEEP(0)"), migrations.RunSQL(_BUSY)], atomic=True)
-    with pytest.raises(StatementTimedOut):
+    with pytest.raises(StatementTimedOut) as raised:
         run(bench, slow, limits=Limits(lock=1, retries=5, statement=0.2))
+    assert "STATEMENT_TIMEOUT" in raised.value.hint
+    assert "in its way" not in raised.value.hint  # nobody was
 
 
 _BUSY = "CREATE TABLE t AS SELECT COUNT(*) AS n FROM seq_1_to_100000 a, seq_1_to_100000 b"
