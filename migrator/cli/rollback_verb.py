@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -13,7 +13,7 @@ from migrator.cli.options import database_option, format_option, settings_option
 from migrator.cli.output import Hangup, write_out
 from migrator.cli.project import set_up_project
 from migrator.core.spelling import printable, spell_count
-from migrator.exceptions import DecisionNeeded, MigratorError, exit_code_of
+from migrator.exceptions import DecisionNeeded, MigratorError, UsageError, exit_code_of
 
 if TYPE_CHECKING:
     from migrator.core.options import MigratorOptions
@@ -44,10 +44,8 @@ _SHOWN = 20
     is_flag=True,
     help="Go back also by files that were edited since they were applied.",
 )
-@click.option("--backup", flag_value="always", help="Back every database up first.")
-@click.option(
-    "--no-backup", "backup", flag_value="never", help="Make no backup, whatever the setting says."
-)
+@click.option("--backup", is_flag=True, help="Back every database up first.")
+@click.option("--no-backup", is_flag=True, help="Make no backup, whatever the setting says.")
 @click.option(
     "--wait-lock",
     type=click.FloatRange(min=0),
@@ -90,7 +88,8 @@ def rollback(
     with_later: bool,
     allow_destructive: bool,
     accept_changed_migrations: bool,
-    backup: str | None,
+    backup: bool,
+    no_backup: bool,
     wait_lock: float | None,
     lock_timeout: float | None,
     lock_retries: int | None,
@@ -105,6 +104,8 @@ def rollback(
     the run started from, journaled and resumable like any run. What cannot be reversed is
     refused before anything is touched.
     """
+    if backup and no_backup:
+        raise UsageError("--backup and --no-backup exclude one another.", hint="Use one of them.")
     set_up_project(settings)
     from migrator.api import Migrator
     from migrator.core.options import MigratorOptions
@@ -118,11 +119,11 @@ def rollback(
         destination.prepare()
     options = MigratorOptions(
         dry_run=dry_run,
-        interactive=sys.stdin.isatty(),
+        interactive=_is_terminal(sys.stdin),
         verbosity=verbosity,
         databases=databases,
         wait_lock=wait_lock,
-        backup=backup,
+        backup="always" if backup else "never" if no_backup else None,
         allow_destructive=allow_destructive,
         accept_changed_migrations=accept_changed_migrations,
         lock_timeout=lock_timeout,
@@ -142,7 +143,7 @@ def rollback(
     try:
         with log, contextlib.redirect_stdout(sys.stderr):
             report = migrator.rollback(run, confirm=confirm)
-    except (MigratorError, JournalError) as error:
+    except (MigratorError, JournalError, KeyboardInterrupt) as error:
         nothing = _refusal(options, error)
         for destination in destinations:
             if destination.style != "text":  # a person reads it on standard error
@@ -154,7 +155,7 @@ def rollback(
         text = render(
             report,
             destination.style,
-            terminal=shown and sys.stdout.isatty(),
+            terminal=shown and _is_terminal(sys.stdout),
             # Nobody who reads the file has seen each migration go by.
             verbosity=verbosity if shown else max(verbosity, 2),
         )
@@ -163,21 +164,35 @@ def rollback(
 
 
 def _print(text: str) -> None:
-    """To standard output, unless nobody reads it any more."""
-    with contextlib.suppress(Hangup):
+    """To standard output; what becomes of it changes nothing about how the run ended."""
+    try:
         write_out(text.rstrip("\n") + "\n")
+    except Hangup:  # nobody reads it any more
+        pass
+    except MigratorError as error:
+        _say_aside(error.message)
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    """None: the process was begun without it."""
+    return stream is not None and stream.isatty()
 
 
 def _say_aside(text: str) -> None:
-    click.echo(text, err=True)
+    with contextlib.suppress(OSError, ValueError):
+        click.echo(text, err=True)
 
 
-def _refusal(options: MigratorOptions, error: MigratorError | JournalError) -> Report:
+def _refusal(options: MigratorOptions, error: BaseException) -> Report:
     """What a program that reads the document gets when no run was opened."""
     from migrator.reports.document import ErrorReport, refused
 
-    code = int(exit_code_of(error))
-    shown = ErrorReport(type(error).__name__, error.message, error.hint, code)
+    shown = ErrorReport(
+        type(error).__name__,
+        getattr(error, "message", "") or str(error),
+        getattr(error, "hint", ""),
+        int(exit_code_of(error)),
+    )
     return refused("dry-run" if options.dry_run else "rollback", options.goal.value, shown)
 
 
@@ -190,7 +205,7 @@ def _ask(found: tuple[AliasReturn, ...]) -> None:
     count = sum(len(each.steps) for each in found)
     where = spell_count(len(found), "database")
     question = f"Take back {spell_count(count, 'migration')} on {where}"
-    if not sys.stdin.isatty():
+    if not _is_terminal(sys.stdin):
         raise DecisionNeeded(
             f"{question}? Nobody can be asked, and nothing was touched.",
             hint="Give --yes to go ahead, or --dry-run to see the SQL.",

@@ -24,7 +24,6 @@ from rich.text import Text
 from migrator.core import events as ev
 from migrator.core.spelling import printable, spell_seconds
 from migrator.progress.logger import MigratorLogger
-from migrator.progress.narration import DOING
 
 
 class RichProgress(MigratorLogger):
@@ -124,13 +123,13 @@ class RichProgress(MigratorLogger):
                     self._live.stop()
             case ev.TransitionStarted(alias, trigger):
                 if trigger not in {"fail", "resume"}:
-                    self._show(alias, DOING.get(trigger, trigger), done=0, of=0)
+                    self._show(alias, self.narrator.doing(trigger), done=0, of=0)
             case ev.ReplayStep(alias, migration, position, total):
                 self._show(alias, f"replaying {migration}", done=position - 1, of=total)
             case ev.ReplayFinished(alias):
-                self._show(alias, DOING["scan"], done=0, of=0)
+                self._show(alias, self.narrator.doing("scan"), done=0, of=0)
             case ev.MigratingStarted(alias, total):
-                self._show(alias, "migrating", done=0, of=total)
+                self._show(alias, self.narrator.doing("migrate"), done=0, of=total)
             case ev.MigrationStarted(alias, migration, _, position, total):
                 self._show(alias, str(migration), done=position - 1, of=total)
             case ev.MigrationApplied(alias) if alias in self.narrator.positions:
@@ -141,7 +140,7 @@ class RichProgress(MigratorLogger):
             case ev.BackupStarted(alias):
                 self._show(alias, "backing up", done=0, of=0)
             case ev.BackupMade(alias):
-                self._show(alias, DOING["migrate"])
+                self._show(alias, self.narrator.doing("migrate"))
             case ev.LockWaiting(alias, migration, seconds):
                 self._show(alias, f"{migration}, waiting for a lock {spell_seconds(seconds)}")
             case ev.LockContended(alias, migration):

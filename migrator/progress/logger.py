@@ -56,9 +56,9 @@ class MigratorLogger:
         return self.narrator.lines(event)
 
     def _write(self, line: str) -> None:
-        if self._broken:
-            return
         stream = self._stream or sys.stderr
+        if self._broken or stream is None:  # None: the process was begun without it
+            return
         try:
             with self._lock:
                 try:

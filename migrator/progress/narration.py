@@ -45,6 +45,7 @@ class Narrator:
     def __init__(self, verbosity: int) -> None:
         self.verbosity = verbosity
         self.width = 0
+        self.backwards = False
         self.positions: dict[str, tuple[int, int]] = {}
         self._repaired: set[str] = set()
         self._waited: dict[str, float] = {}
@@ -54,10 +55,17 @@ class Narrator:
         """Remember what later lines need: how wide the aliases are, which migration it is."""
         if isinstance(event, ev.RunOpened):
             self.width = max((len(alias) for alias in event.aliases), default=0)
+            self.backwards = event.kind == "rollback"
         elif isinstance(event, ev.MigrationStarted):
             self.positions[event.alias] = event.position, event.total
         elif isinstance(event, ev.RepairApplied):
             self._repaired.add(event.alias)
+
+    def doing(self, trigger: str) -> str:
+        """What an alias is doing during a transition of this run."""
+        if trigger == "migrate" and self.backwards:
+            return "taking back"
+        return DOING.get(trigger, trigger)
 
     def lines(self, event: ev.Event) -> list[str]:
         """What there is to say about an event."""
@@ -87,7 +95,8 @@ class Narrator:
                 # A scan says more by itself; a failure has a line of its own.
                 silent = trigger in {"scan", "fail", "resume"} and self.verbosity < 2
                 idle = trigger == "repair" and event.alias not in self._repaired
-                word = "nothing to repair" if idle else dest
+                taken_back = trigger == "migrate" and self.backwards
+                word = "nothing to repair" if idle else "taken back" if taken_back else dest
                 return [] if silent else [f"{word}  {spell_seconds(seconds)}"]
             case ev.ReplayStarted(_, _, total):
                 return [f"replaying {spell_count(total, 'recorded migration')} …"]
@@ -193,7 +202,7 @@ class Narrator:
             case ev.TargetIdentified(_, _, server, identity):
                 return [f"{server}, {identity}"]
             case ev.TransitionStarted(_, trigger):
-                return [f"{DOING.get(trigger, trigger)} …"]
+                return [f"{self.doing(trigger)} …"]
             case ev.GuardPassed(_, guard, detail):
                 return [f"guard {guard} passed" + (f": {detail}" if detail else "")]
             case ev.ResumePlanned(_, _, _, _, action):

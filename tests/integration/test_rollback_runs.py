@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -171,3 +174,41 @@ def test_a_report_in_each_format_that_is_asked_for(site: Site, tmp_path: Path) -
     assert json.loads(document.read_text())["kind"] == "rollback"
     site.rollback("nosuchrun", "--report", f"json:{document}", code=2)
     assert json.loads(document.read_text())["error"]["type"] == "UnknownRun"
+
+
+@pytest.mark.parametrize("redirected", [">/dev/full", ">&-", ">&- 2>&- <&-"])
+def test_a_report_that_cannot_be_written_changes_nothing_about_how_it_ended(
+    site: Site, redirected: str
+) -> None:
+    site.project.write_migration("notes", "0002_more", NOTES["0002_more"])
+    run = site.migrate()
+    ended = subprocess.run(
+        f"{sys.executable} -m migrator.cli rollback {run} --yes {redirected}",
+        shell=True,
+        cwd=site.project.root,
+        env=site.project.environ(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert ("cannot be written" in ended.stderr) == ("2>" not in redirected)
+    assert "Traceback" not in ended.stderr
+    assert "no longer recorded" in site.rollback(run).output
+
+
+def test_it_is_taken_back_and_not_migrated(site: Site) -> None:
+    site.project.write_migration("notes", "0002_more", NOTES["0002_more"])
+    ended = site.rollback(site.migrate(), "-v", "2")
+    assert re.search(r"default  taken back  \d", ended.stderr)
+    assert "taking back …" in ended.stderr
+    assert "migrated" not in ended.stderr
+    assert "migrating" not in ended.stderr
+
+
+def test_a_backup_is_either_made_or_not(site: Site) -> None:
+    site.project.write_migration("notes", "0002_more", NOTES["0002_more"])
+    run = site.migrate()
+    ended = site.rollback(run, "--backup", "--no-backup", code=2)
+    assert "--backup and --no-backup exclude one another" in ended.stderr
+    assert "taken back" in site.rollback(run).output
