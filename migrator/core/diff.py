@@ -124,8 +124,20 @@ def diff_extras(expected: Schema, live: Schema) -> Iterator[tuple[Extra, ChangeK
             yield wanted[key], ChangeKind.MISSING
         elif key not in wanted:
             yield found[key], ChangeKind.EXTRA
-        elif wanted[key] != found[key]:
+        elif not _same_extra(wanted[key], found[key]):
             yield wanted[key], ChangeKind.DIFFERENT
+
+
+_SPELLED_BY_THE_SERVER = frozenset(
+    {"view", "materialized view", "domain", "policy", "rule", "index"}
+)
+"""What the server keeps as expressions, and spells otherwise once dumped and restored."""
+
+
+def _same_extra(expected: Extra, live: Extra) -> bool:
+    if expected.kind in _SPELLED_BY_THE_SERVER:
+        return same_expression(expected.definition, live.definition, exact=True)
+    return expected == live
 
 
 def _beside_tables(schema: Schema) -> dict[tuple[str, str], Extra]:

@@ -138,6 +138,21 @@ class LiveTables:
             self._columns[table] = columns_by_name(self.vendor, found) if found else {}
         return self._columns[table].get(name)
 
+    def has_name(self, table: str, thing: Attachment) -> bool:
+        """Whether a table has an index or constraint of this one's name."""
+        found = self._tables.get(table)
+        if found is None or not thing.name:
+            return False
+        name = fold(self.vendor, thing.name)
+        things: tuple[Attachment, ...] = (
+            *found.indexes,
+            *found.uniques,
+            *found.foreign_keys,
+            *found.checks,
+            *found.exclusions,
+        )
+        return any(fold(self.vendor, each.name) == name for each in things)
+
     def value(self, atom: Atom, history: AtomHistory) -> Value:
         """What is live of an object."""
         if atom.kind == "table":

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from migrator.core.comparison import HARMLESS, compare_columns, is_wider_integer
+from migrator.core.comparison import HARMLESS, compare_columns, fold_key, is_wider_integer
 from migrator.core.effects import Effect, MigrationKey
 from migrator.core.histories import (
     SECONDARY,
@@ -291,7 +291,9 @@ class _Judge:
         touches = [
             t
             for t in step.touches
-            if t.atom.kind in SECONDARY and t.telling and not self._opaque(t.atom.table)
+            if t.atom.kind in SECONDARY
+            and t.telling
+            and (not self._opaque(t.atom.table) or self._in_the_way(t))
         ]
         if not primary:
             return touches
@@ -299,6 +301,26 @@ class _Judge:
             return []
         # The database names and spells the checks of a column as it likes.
         return [t for t in touches if t.atom.kind in {"unique", "foreign key", "index"}]
+
+    def _in_the_way(self, touch: Touch) -> bool:
+        """Whether what an operation makes is there by that very name, whoever made it.
+
+        Making it again would fail, unless something pending that cannot be seen takes it away.
+        """
+        history = self.histories.atoms[touch.atom]
+        return (
+            touch.creates
+            and history.thing is not None
+            and self.live.has_name(touch.atom.table, history.thing)
+            and not any(
+                step.operation.opaque_tables is None
+                or touch.atom.table in self._folded(step.operation.opaque_tables)
+                for step in self.histories.steps
+            )
+        )
+
+    def _folded(self, tables: frozenset[str]) -> frozenset[str]:
+        return frozenset(fold_key(self.live.vendor, key) for key in tables)
 
     def _opaque(self, table: str) -> bool:
         return self.opaque is None or table in self.opaque

@@ -601,3 +601,90 @@ def test_migrations_recorded_since_by_others_are_laid_on_top(
     assert (incident["evidence"], incident["since"]) == ("snapshot", verified["run"])
     assert restored["outcome"] == "complete", restored
     assert not [i for i in undone["incidents"] if i["blocking"]], undone
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_an_index_made_by_hand_before_its_migration_is_recorded_by_a_repair(
+    vendor: str,
+    create_database: Callable[..., Database],
+    make_project: Callable[..., Project],
+) -> None:
+    """On a table that SQL has touched as well: to make it again would fail all the same."""
+    database = create_database(vendor)
+    project = shop(make_project, database)
+    (verified,) = look(project, {"options": {}})
+    assert verified["outcome"] == "complete", verified
+    project.write_migration(
+        "shop",
+        "0003_index",
+        """\
+        class Migration(migrations.Migration):
+            dependencies = [("shop", "0002_opaque")]
+            operations = [
+                migrations.AddIndex("Book", models.Index(fields=["price", "title"], name="hand")),
+            ]
+        """,
+    )
+    by_hand = "CREATE INDEX hand ON shop_book (price, title)"
+    found, repaired, clean = look(
+        project,
+        {"do": [by_hand], "options": CHECK},
+        {"options": {"repair": True}},
+        {"options": CHECK},
+    )
+    assert [(i["code"], i["migration"]["name"]) for i in found["incidents"] if i["blocking"]] == [
+        ("DR102", "0003_index")
+    ]
+    assert repaired["outcome"] == clean["outcome"] == "complete", (repaired, clean)
+
+    project.write_migration(
+        "shop",
+        "0004_another",
+        f"""\
+        class Migration(migrations.Migration):
+            dependencies = [("shop", "0003_index")]
+            operations = [
+                migrations.RunSQL("{index_drop(vendor, "later")}"),
+                migrations.AddIndex("Book", models.Index(fields=["title", "id"], name="later")),
+            ]
+        """,
+    )
+    going, migrated = look(
+        project,
+        {"do": ["CREATE INDEX later ON shop_book (title, id)"], "options": CHECK},
+        {"options": {}},
+    )
+    assert not [i for i in going["incidents"] if i["blocking"]], going
+    assert migrated["outcome"] == "complete", migrated
+
+
+@pytest.mark.postgresql
+def test_what_was_dumped_and_restored_is_what_a_replay_makes(
+    postgres_database: PostgresDatabase, make_project: Callable[..., Project]
+) -> None:
+    """The server spells views and domains otherwise that it has read in from a dump."""
+    project = shop(make_project, postgres_database)
+    project.write_migration(
+        "shop",
+        "0003_words",
+        """\
+        class Migration(migrations.Migration):
+            dependencies = [("shop", "0002_opaque")]
+            operations = [
+                migrations.RunSQL(
+                    "CREATE MATERIALIZED VIEW words AS SELECT title, count(*) AS number"
+                    " FROM shop_book WHERE title IN ('new', 'old') GROUP BY title;"
+                    "CREATE DOMAIN word AS varchar(9) CHECK (VALUE IN ('new', 'old'))"
+                ),
+            ]
+        """,
+    )
+    (verified,) = look(project, {"options": {}})
+    assert verified["outcome"] == "complete", verified
+    dumped = postgres_database.dump(schema_only=False)
+    restorable = "\n".join(line for line in dumped.splitlines() if not line.startswith("\\"))
+    postgres_database.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    postgres_database.execute(restorable)
+    for found in look(project, {"options": CHECK}, {"options": DEEP}):
+        assert found["outcome"] == "complete", found
+        assert {i["evidence"] for i in found["incidents"]} <= {"unconfirmed"}, found
