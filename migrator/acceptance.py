@@ -39,7 +39,7 @@ RUN_VARIABLE = "MIGRATOR_RUN"
 
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 _QUOTED = re.compile(r"""\\.|'[^']*'|"(?:\\.|[^"\\])*\"""")
-_OPERATOR = re.compile(r"&&?|\|\|?|;|\d?[<>]\S*|\S*;")
+_OPERATOR = re.compile(r"&|\||\d?[<>]\S*|\S*(?:;|&&|\|\|)\S*")
 """Words that only a shell understands; to a program they would be arguments without a meaning."""
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
@@ -64,8 +64,8 @@ def parse_command(command: str, secrets: Sequence[str] = ()) -> tuple[str, ...]:
     for word in _QUOTED.sub("q", command).split():
         if _OPERATOR.fullmatch(word):
             raise UsageError(
-                f"The test command is run without a shell, and {word} means something to a shell "
-                f"alone: {_shown(command, secrets)}",
+                f"The test command is run without a shell, and {_shown(word, secrets)} means "
+                f"something to a shell alone: {_shown(command, secrets)}",
                 hint=f"Give it one: sh -c {shlex.quote(_shown(command, secrets))}",
             )
     return words

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import re
 import sys
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +22,9 @@ from migrator.progress import progress_for
 from migrator.prompts import InteractivePrompter, Prompter
 from migrator.reports import FORMATS, render
 from migrator.reports.document import ErrorReport, Report, refused
+
+# Of a migration, or of one operation of it.
+_NAMED = re.compile(r"[^.:\s]+\.[^:\s]+(?::\d+)?")
 
 
 def add_run_arguments(parser: ArgumentParser) -> None:
@@ -123,7 +127,10 @@ def add_run_arguments(parser: ArgumentParser) -> None:
 
 def _seconds(text: str) -> float:
     """A number of seconds, for argparse."""
-    seconds = float(text)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
     if not 0 <= seconds < float("inf"):
         raise ArgumentTypeError(f"{text} is not a number of seconds")
     return seconds
@@ -246,6 +253,13 @@ def refuse_contradictions(options: dict[str, Any]) -> None:
     if found is not None:
         message, hint = found
         raise UsageError(message, hint=hint)
+    for flag in ("--assume-applied", "--assume-not-applied"):
+        for name in options[flag.removeprefix("--").replace("-", "_")]:
+            if not _NAMED.fullmatch(name):
+                raise UsageError(
+                    f"{flag} takes app.name, or app.name:index for one operation, not {name!r}.",
+                    hint=f"For example: {flag} blog.0007_fill_slugs.",
+                )
     both = overlap(options["assume_applied"], options["assume_not_applied"])
     if both:
         raise UsageError(

@@ -56,7 +56,8 @@ def _why_resume(
     report: Report, deciding: Sequence[DatabaseReport], others: Sequence[DatabaseReport]
 ) -> str:
     if deciding:
-        return f"Continue {_names(deciding)} with the decision that it asks for, added to:"
+        asked = "that it asks for" if len(deciding) == 1 else "that they ask for"
+        return f"Continue {_names(deciding)} with the decision {asked}, added to:"
     if report.outcome == "interrupted":
         return "Continue where it stopped:"
     if all(d.error and d.error.exit_code == _LOCKED for d in others):

@@ -222,7 +222,10 @@ def test_one_that_cannot_be_read_is_refused_before_anything_begins(
     assert not project.journal_path.exists()
 
 
-@pytest.mark.parametrize("command", ["true; false", "true && false", "true | false", "true > log"])
+@pytest.mark.parametrize(
+    "command",
+    ["true; false", "true;false", "true && false", "true&&false", "true | false", "true > log"],
+)
 def test_one_that_takes_a_shell_is_refused_and_not_cut_in_half(
     project: Project, manage: Manage, command: str
 ) -> None:
@@ -232,6 +235,7 @@ def test_one_that_takes_a_shell_is_refused_and_not_cut_in_half(
 
 
 def test_a_shell_and_quotes_serve(manage: Manage) -> None:
+    manage("migrate_all", "--test-command", "true 'a;b' \"c&&d\" http://localhost/?a=1&b=2 -k e|f")
     manage("migrate_all", "--test-command", "sh -c 'true && echo \"a; b\" > seen'")
 
 
