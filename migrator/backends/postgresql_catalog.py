@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 from itertools import groupby
 from operator import itemgetter
@@ -46,7 +46,7 @@ def inspect_schema(connection: BaseDatabaseWrapper, schemas: Collection[str]) ->
     tables = [row for row in relations if row["kind"] in "rp" and row["readable"]]
     others = [row for row in relations if row["kind"] not in "rp"]
     wanted = {"tables": [row["oid"] for row in tables]}
-    parts = _Parts()
+    parts = _Parts({row["oid"]: _key(row) for row in relations})
     parts.add_columns(fetch_rows(connection, "postgresql_columns", wanted))
     parts.add_constraints(fetch_rows(connection, "postgresql_constraints", wanted))
     parts.add_indexes(fetch_rows(connection, "postgresql_indexes", wanted))
@@ -70,7 +70,8 @@ class _Parts:
     and keys of indexes are one object; most tables begin with the same few.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, keys: Mapping[int, str]) -> None:
+        self._keys = keys
         self._columns: defaultdict[int, list[core.Column]] = defaultdict(list)
         self._names: defaultdict[int, dict[int, str]] = defaultdict(_SYSTEM_COLUMNS.copy)
         self._collations: dict[tuple[int, int], int] = {}
@@ -96,6 +97,7 @@ class _Parts:
             exclusions=tuple(self._exclusions.get(oid, ())),
             indexes=tuple(self._indexes.get(oid, ())),
             triggers=tuple(self._triggers.get(oid, ())),
+            partition_of=self._keys.get(row["root"], ""),
         )
 
     def add_columns(self, rows: Iterable[tuple[Any, ...]]) -> None:

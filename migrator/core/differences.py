@@ -39,13 +39,23 @@ class Differences:
     def incidents(self) -> Iterator[Incident]:
         """All of them, in no order."""
         for change in self.analysis.changes:
-            if fold_key(self.vendor, change.ref.table) not in self.unstated:
+            table = fold_key(self.vendor, change.ref.table)
+            if table not in self.unstated and not self._comes_and_goes(change):
                 yield self._incident(change, self._weigh(change))
         yield from self._expressions()
         yield from self._since_reference()
         yield from self._beside_tables()
         yield from self._disabled_triggers()
         yield from self._sequences()
+
+    def _comes_and_goes(self, change: Change) -> bool:
+        """Whether a partition of a model's table was added or dropped: part of its life."""
+        thing = change.expected or change.live
+        return (
+            isinstance(thing, Table)
+            and thing.partition_of != ""
+            and fold_key(self.vendor, thing.partition_of) in self.managed
+        )
 
     def _weigh(self, change: Change) -> Evidence:
         return self.proof.weigh(change_atoms(self.vendor, change))
@@ -166,7 +176,7 @@ class Differences:
             for change in changes:
                 atoms = change_atoms(self.vendor, change)
                 table = fold_key(self.vendor, change.ref.table)
-                if atoms & told or table in self.ignored:
+                if atoms & told or table in self.ignored or self._comes_and_goes(change):
                     continue
                 told |= atoms
                 if table in self.managed:

@@ -183,6 +183,8 @@ class Table:
     """The "app_label.model_name" that this table belongs to; only in expected schemas."""
     collation: str = ""
     """The one that its columns have where they name none (MySQL); not compared by itself."""
+    partition_of: str = ""
+    """The key of the table that this is a partition of, however many levels up (PostgreSQL)."""
 
     @property
     def key(self) -> str:
@@ -190,8 +192,13 @@ class Table:
         return table_key(self.schema, self.name)
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON-ready data."""
-        return _plain(self) | {
+        """As JSON-ready data. What only partitions have is named only there, so that schemas
+        without any keep the fingerprints that they have always had.
+        """
+        plain = _plain(self)
+        if not self.partition_of:
+            del plain["partition_of"]
+        return plain | {
             "columns": tuple(map(_plain, self.columns)),
             "primary_key": self.primary_key and _plain(self.primary_key),
             "uniques": tuple(map(_plain, self.uniques)),
@@ -326,6 +333,7 @@ def _table(raw: Mapping[str, Any]) -> Table:
         schema=raw.get("schema", ""),
         model=raw.get("model", ""),
         collation=raw.get("collation", ""),
+        partition_of=raw.get("partition_of", ""),
         columns=tuple(Column(**column) for column in raw["columns"]),
         primary_key=PrimaryKey(**_tupled(primary_key, "columns")) if primary_key else None,
         uniques=tuple(Unique(**_tupled(item, "columns")) for item in raw.get("uniques", ())),

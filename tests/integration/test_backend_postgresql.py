@@ -254,6 +254,13 @@ def test_partitions_are_tables_and_their_foreign_keys_stand_once(inspect: Inspec
     assert [key.name for key in only(schema).foreign_keys] == ["fk"]
     assert only(schema, "part").primary_key == PrimaryKey("part_pkey", ("id", "at"))
     assert only(schema, "part_1").primary_key == PrimaryKey("part_1_pkey", ("id", "at"))
+    assert {table.name: table.partition_of for table in schema.tables.values()} == {
+        "part": "",
+        "part_1": "part",
+        "part_2": "part",
+        "t": "",
+    }
+    assert Schema.from_dict(schema.to_dict()) == schema
 
 
 def test_keys_are_told_by_the_names_that_columns_have_now(inspect: Inspect) -> None:

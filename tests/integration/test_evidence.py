@@ -688,3 +688,42 @@ def test_what_was_dumped_and_restored_is_what_a_replay_makes(
     for found in look(project, {"options": CHECK}, {"options": DEEP}):
         assert found["outcome"] == "complete", found
         assert {i["evidence"] for i in found["incidents"]} <= {"unconfirmed"}, found
+
+
+@pytest.mark.postgresql
+def test_partitions_of_a_models_table_come_and_go(
+    postgres_database: PostgresDatabase, make_project: Callable[..., Project]
+) -> None:
+    """They are the table's data: nothing to be told, in any kind of evidence."""
+    project = shop(make_project, postgres_database)
+    project.write_migration(
+        "shop",
+        "0003_partitions",
+        """\
+        class Migration(migrations.Migration):
+            dependencies = [("shop", "0002_opaque")]
+            operations = [
+                migrations.RunSQL(
+                    "DROP TABLE shop_author;"
+                    "CREATE TABLE shop_author (id bigint"
+                    " PRIMARY KEY, name varchar(50) NOT NULL) PARTITION BY RANGE (id);"
+                    "CREATE INDEX shop_author_name ON shop_author (name);"
+                    "CREATE INDEX name_like ON shop_author (name varchar_pattern_ops);"
+                    "CREATE TABLE first PARTITION OF shop_author FOR VALUES FROM (1) TO (100);"
+                    "CREATE TABLE other PARTITION OF shop_author DEFAULT"
+                    " PARTITION BY RANGE (id);"
+                    "CREATE TABLE below PARTITION OF other DEFAULT"
+                ),
+            ]
+        """,
+    )
+    project.manage("migrate", "-v0", check=True)
+    changed = [
+        "DROP TABLE first",
+        "CREATE TABLE second PARTITION OF shop_author FOR VALUES FROM (100) TO (200)",
+    ]
+    looks: list[dict[str, Any]] = [{"options": CHECK}, {"options": DEEP}, {"options": {}}]
+    for found in look(project, *looks, {"do": changed, "options": CHECK}, {"options": DEEP}):
+        assert found["outcome"] == "complete", found
+        names = {i["object"]["name"] for i in found["incidents"]}
+        assert not names & {"first", "other", "below", "second"}, found
