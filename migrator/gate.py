@@ -8,7 +8,7 @@ that the scan has worked out already, and at the texts of RunSQL.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,7 @@ from migrator.conf import Settings
 from migrator.core.effects import MigrationKey
 from migrator.core.events import ConsentGiven, Emit, FindingsMade
 from migrator.core.findings import Finding, Severity
-from migrator.core.losses import may_lose
+from migrator.core.losses import may_lose, tables_made
 from migrator.core.options import MigratorOptions
 from migrator.core.plan import Plan
 from migrator.core.schema import SEPARATOR
@@ -123,13 +123,14 @@ class Gate:
 
         base_dir = self.settings.base_dir
         plan = make_plan(self.connection, self.backend, scan, base_dir=base_dir)
-        return self.pass_plan(plan, scan.loader, self._is_companion(scan))
+        return self.pass_plan(plan, scan.loader, self._is_companion(scan), self._made(scan))
 
     def pass_plan(
         self,
         plan: Plan,
         loader: MigrationLoader,
         spared: Callable[[MigrationKey], bool] = lambda _: False,
+        made: Collection[str] = (),
     ) -> Passage:
         """Let a plan through, or stop; also one that goes backwards.
 
@@ -137,6 +138,7 @@ class Gate:
             plan: What is about to be done.
             loader: Holds its migrations.
             spared: Whether a migration will only be recorded.
+            made: Tables that hold nothing of the user's.
 
         Raises:
             DestructiveStep, Interrupted
@@ -144,7 +146,9 @@ class Gate:
         judged = tuple(
             finding
             for finding in self._judge(plan, loader)
-            if not spared(finding.migration) and not self._is_behind(finding)
+            if not spared(finding.migration)
+            and finding.table not in made
+            and not self._is_behind(finding)
         )
         found = tuple(finding for finding in judged if finding.destroys)
         if not found:
@@ -172,6 +176,26 @@ class Gate:
             if finding.destroys
             or (finding.code.startswith(_FAILING) and finding.severity is Severity.ERROR)
         )
+
+    def _made(self, scan: ScanResult) -> frozenset[str]:
+        """Tables that this run has made itself before it was cut short, and that were not there
+        when it began: had nobody interrupted it, they would be the plan's own. Not where
+        migrations have changed since, of which nobody knows who wrote them for what.
+        """
+        applied = {
+            entry.name
+            for entry in self.ledger.entries("migration")
+            if entry.phase in (Phase.DONE, Phase.RECONCILED)
+            and entry.payload.get("direction") == "forwards"
+            and entry.payload.get("how", "applied") == "applied"
+        }
+        if not applied or self.options.accept_changed_migrations:
+            return frozenset()
+        before = self.ledger.found_by(self.ledger.run_id, self.ledger.target.identity)
+        if before is None:
+            return frozenset()
+        ours = (effect for effect in scan.facts.recorded if str(effect.migration) in applied)
+        return tables_made(ours) - set(before.schema.tables)
 
     def _is_companion(self, scan: ScanResult) -> Callable[[MigrationKey], bool]:
         """Whether a fake detector says that a migration is there already."""

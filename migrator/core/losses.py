@@ -32,6 +32,19 @@ def may_lose(effects: Iterable[Effect], *, rigid_types: bool = True) -> bool:
     return False
 
 
+def tables_made(effects: Iterable[Effect]) -> frozenset[str]:
+    """Keys of the tables that migrations have made, by the names that these have after them.
+
+    Args:
+        effects: Of the migrations, in plan order; what they only take over in the state counts.
+    """
+    made: set[str] = set()
+    for effect in effects:
+        for operation in effect.operations:
+            _follow(operation, made)
+    return frozenset(made)
+
+
 def _loses(operation: OperationEffect, made: set[str], rigid_types: bool) -> bool:
     gone = [t.key for t in operation.tables if t.after is None and t.key not in made]
     come = [t for t in operation.tables if t.before is None]
