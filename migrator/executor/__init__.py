@@ -1,6 +1,7 @@
 """The crash-safe MigrationExecutor: killed anywhere, resumed anywhere, nothing done twice.
 
 - `crashsafe`: `CrashSafeExecutor`, Django's executor with rows and DDL in one transaction.
+- `attempts`: one attempt of a migration, its intent, its outcome, and its errors in words.
 - `stepwise`: migrations that no single transaction covers, one operation at a time.
 - `doubt`: what is in doubt after a crash, and what settles it.
 - `statements`: the statements inside one such operation, recorded and replayed.
@@ -17,7 +18,8 @@
 
 from __future__ import annotations
 
-from migrator.executor.crashsafe import CrashSafeExecutor, checksum
+from migrator.executor.attempts import checksum
+from migrator.executor.crashsafe import CrashSafeExecutor
 from migrator.executor.operations import irreversible_operations, online_indexes
 from migrator.executor.patience import Contended, LockPatience
 from migrator.executor.ports import (

@@ -12,19 +12,14 @@ The row is the truth; `reconcile_with` holds the two against each other when a r
 
 from __future__ import annotations
 
-import hashlib
 import inspect
-import sys
-import time
-import traceback
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, TypeVar
 
-from django.db import DatabaseError, InterfaceError, OperationalError, router
+from django.db import DatabaseError, router
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations import Migration
@@ -32,7 +27,6 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.state import ProjectState
 from django.db.transaction import atomic
 
-from journal import JournalError
 from migrator.backends import Lock
 from migrator.core import events
 from migrator.core.effects import MigrationKey
@@ -40,14 +34,10 @@ from migrator.core.limits import Limits
 from migrator.exceptions import (
     LockHeld,
     LockLost,
-    LockTimedOut,
-    MigrationFailed,
-    MigratorError,
-    StatementTimedOut,
 )
+from migrator.executor.attempts import KEPT, Attempts, Outcome
 from migrator.executor.doubt import Assumptions
 from migrator.executor.operations import (
-    irreversible_operations,
     passing_over_irreversible,
     runs_code,
     to_take_back,
@@ -56,30 +46,13 @@ from migrator.executor.patience import Contended, LockPatience
 from migrator.executor.ports import ExecutionJournal, JournalEntry, Kind, NullExecutionJournal
 from migrator.executor.probe import Probe, SchemaProbe
 from migrator.executor.reconciliation import Reconciliation, reconcile
-from migrator.executor.statements import first_line, run_deferred
+from migrator.executor.statements import run_deferred
 from migrator.executor.states import Trail
 from migrator.executor.stepback import StepwiseReturn, goes_stepwise
 from migrator.executor.stepwise import StepwiseRun
 
 # Django 6.0 records a squash of squashes recursively, and its own row right after.
 _RECORDS_RECURSIVELY = "forward" in inspect.signature(MigrationExecutor.record_migration).parameters
-
-
-def checksum(migration: Migration) -> str:
-    """SHA-256 of a migration's source file, hexadecimal.
-
-    Args:
-        migration: As loaded.
-
-    Returns:
-        "" when it has no source that can be read (made in memory, compiled only).
-    """
-    module = sys.modules.get(type(migration).__module__)
-    path = getattr(module, "__file__", None)
-    try:
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest() if path else ""
-    except OSError:
-        return ""
 
 
 def _ignore(event: events.Event) -> None:
@@ -89,17 +62,7 @@ def _ignore(event: events.Event) -> None:
 T = TypeVar("T")
 R = TypeVar("R", bound=StepwiseRun)
 
-_KEPT = "It runs outside of a transaction: what it finished is kept and is not done again."
 _WAIT = "Let the sessions in its way finish, then go on with --resume."
-
-
-@dataclass(slots=True)
-class _Outcome:
-    """How an attempt goes; with `run`, one operation at a time."""
-
-    how: str
-    run: StepwiseRun | None = None
-    repeatable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +134,9 @@ class CrashSafeExecutor(MigrationExecutor):
         self.assumptions = Assumptions(tuple(assume_applied), tuple(assume_not_applied))
         self.forget = frozenset(forget)
         self.patience = LockPatience(connection, alias=self.alias, limits=limits, emit=self.emit)
+        self._attempts = Attempts(
+            self.alias, connection, self.journal, self.emit, self.patience, self._runs_here
+        )
         self._position = 0
         self._total = 0
         self._unsettled = False
@@ -281,13 +247,13 @@ class CrashSafeExecutor(MigrationExecutor):
         # recorded, also where the answer to the COMMIT was lost.
         decided = self._decide(state, migration, fake, fake_initial)
         state, fake = decided.state, decided.how != "applied"
-        with self._journaled(migration, "forwards", decided.how) as outcome:
+        with self._attempt(migration, "forwards", decided.how) as outcome:
             if decided.error is not None:
                 raise decided.error
             if fake:
                 with atomic(self.connection.alias):
                     self._record(migration)
-            elif self._is_transactional(migration):
+            elif self._attempts.is_transactional(migration):
                 with self._editing(atomic=True) as editor:
                     state = migration.apply(state, editor)
                     run_deferred(editor)
@@ -344,11 +310,11 @@ class CrashSafeExecutor(MigrationExecutor):
     def _unapply_once(self, state: ProjectState, migration: Migration, fake: bool) -> ProjectState:
         how = "forgotten" if fake else "unapplied"
         migration = to_take_back(migration)
-        with self._journaled(migration, "backwards", how) as outcome:
+        with self._attempt(migration, "backwards", how) as outcome:
             if fake:
                 with atomic(self.connection.alias):
                     self._record(migration, forwards=False)
-            elif self._is_transactional(migration):
+            elif self._attempts.is_transactional(migration):
                 with self._editing(atomic=True) as editor:
                     state = migration.unapply(state, editor)
                     run_deferred(editor)
@@ -387,7 +353,8 @@ class CrashSafeExecutor(MigrationExecutor):
                 return self.patience.persist(once)
             except Contended as error:
                 self.emit(events.MigrationFailed(self.alias, key, error.attempt, error.text))
-                hint = "" if self._is_transactional(migration) else f"{_KEPT} {_WAIT}"
+                whole = self._attempts.is_transactional(migration)
+                hint = "" if whole else f"{KEPT} {_WAIT}"
                 raise self.patience.exhausted(error, hint) from error.__cause__
 
     def _runs_here(self, app_label: str, **hints: Any) -> bool:
@@ -402,8 +369,11 @@ class CrashSafeExecutor(MigrationExecutor):
             if self._rows.issuperset(squash.replaces):
                 self._rows.add(key)
 
-    def _is_transactional(self, migration: Migration) -> bool:
-        return migration.atomic and self.connection.features.can_rollback_ddl
+    def _attempt(
+        self, migration: Migration, direction: str, how: str
+    ) -> AbstractContextManager[Outcome]:
+        place = self._position, self._total
+        return self._attempts.journaled(migration, direction, how, place)
 
     def _stepwise(self, migration: Migration, kind: type[R]) -> R:
         return kind(
@@ -478,132 +448,6 @@ class CrashSafeExecutor(MigrationExecutor):
         with suppress(DatabaseError):
             self.connection.enable_constraint_checking()
 
-    # -- journal, events, errors --------------------------------------------------------
-
-    @contextmanager
-    def _journaled(self, migration: Migration, direction: str, how: str) -> Iterator[_Outcome]:
-        key = MigrationKey(migration.app_label, migration.name)
-        alias, name = self.alias, str(key)
-        number = self.journal.attempts(Kind.MIGRATION, name) + 1
-        intent = {
-            "direction": direction,
-            "how": how,
-            "checksum": checksum(migration),
-            "atomic": self._is_transactional(migration),
-            "code": runs_code(migration),
-            "operations": len(migration.operations),
-            "replaces": [".".join(replaced) for replaced in migration.replaces],
-        }
-        self.journal.intent(Kind.MIGRATION, name, number, intent)
-        self.emit(events.MigrationStarted(alias, key, number, self._position, self._total))
-        outcome = _Outcome(how)
-        began = time.monotonic()
-        try:
-            yield outcome
-        except (Exception, SystemExit) as error:
-            seconds = time.monotonic() - began
-            contended = self._contended(error, number, outcome)
-            self._failed(key, direction, number, seconds, error, contended)
-            if contended is not None:
-                raise contended from error
-            if isinstance(error, MigratorError | JournalError):
-                raise
-            raise self._failure(migration, error) from error
-        except BaseException as error:
-            self._failed(key, direction, number, time.monotonic() - began, error)
-            raise
-        seconds = time.monotonic() - began
-        waited = self.patience.waited
-        done: dict[str, Any] = {"direction": direction, "how": outcome.how}
-        if waited:
-            done["lock_wait_seconds"] = round(waited, 3)
-        self.journal.done(Kind.MIGRATION, name, number, seconds, done)
-        self.emit(
-            events.MigrationApplied(
-                alias,
-                key,
-                seconds,
-                number,
-                waited,
-                outcome.how,
-                reversible=outcome.how != "applied"
-                or not irreversible_operations(migration, self._runs_here),
-            )
-        )
-
-    def _failed(
-        self,
-        key: MigrationKey,
-        direction: str,
-        number: int,
-        seconds: float,
-        error: BaseException,
-        contended: Contended | None = None,
-    ) -> None:
-        interrupted = isinstance(error, KeyboardInterrupt)
-        text = "interrupted" if interrupted else first_line(error)
-        payload = {"direction": direction, "error": text, "interrupted": interrupted}
-        if contended is not None:
-            payload.update(contended.payload)
-        with suppress(Exception):  # the error at hand matters more than its journal entry
-            self.journal.failed(Kind.MIGRATION, str(key), number, seconds, payload)
-        if contended is None:  # the attempt; whether it is the migration is not known yet
-            self.emit(events.MigrationFailed(self.alias, key, number, text))
-
-    def _contended(self, error: BaseException, number: int, outcome: _Outcome) -> Contended | None:
-        """Whether another attempt may succeed, and does no harm."""
-        found = self.patience.contended(error, number)
-        if found is None or not outcome.repeatable or self.patience.elsewhere.aliases:
-            return None
-        if outcome.run is None:
-            return found
-        # What is done already is only in the journal.
-        remembered = not isinstance(self.journal, NullExecutionJournal)
-        return found if remembered and outcome.run.repeatable else None
-
-    def _failure(self, migration: Migration, error: BaseException) -> MigrationFailed:
-        where = _failing_operation(migration, error)
-        message = f"Migration {migration} failed on {self.alias}{where}: {first_line(error)}"
-        if self.patience.timed_out(error):
-            return self._statement_failure(migration, message)
-        elsewhere = self.patience.elsewhere.aliases
-        if elsewhere and self.patience.gave_up(error):
-            return LockTimedOut(
-                message,
-                hint="It was not tried again by itself: its code wrote to "
-                f"{', '.join(sorted(set(elsewhere)))} as well, which is not rolled back with it. "
-                "Look there, then go on with --resume.",
-            )
-        if isinstance(error, OperationalError | InterfaceError) and not self._is_connected():
-            hint = (
-                "The connection was lost; whether it was committed is read from the database "
-                "when the run is resumed (--resume)."
-            )
-        elif self._is_transactional(migration):
-            hint = (
-                "Its transaction was rolled back and nothing of it was kept: "
-                "correct the cause, then go on with --resume."
-            )
-        else:
-            hint = (
-                "It runs outside of a transaction: what it finished is kept and is not done "
-                "again. Correct the cause, then go on with --resume."
-            )
-        return MigrationFailed(message, hint=hint)
-
-    def _statement_failure(self, migration: Migration, message: str) -> StatementTimedOut:
-        limit = self.patience.limits.statement
-        kept = "Nothing of it was kept." if self._is_transactional(migration) else _KEPT
-        if limit:
-            hint = f"The statement timeout is {limit:g} s (STATEMENT_TIMEOUT): give it more, "
-        else:
-            hint = "The server's statement timeout, or somebody, has cancelled it: look there, "
-        return StatementTimedOut(message, hint=f"{kept} {hint}then go on with --resume.")
-
-    def _is_connected(self) -> bool:
-        connection = self.connection
-        return connection.connection is not None and connection.is_usable()
-
     def _report(self, action: str, migration: Migration, fake: bool) -> None:
         if self.progress_callback:
             self.progress_callback(action, migration, fake)
@@ -640,15 +484,3 @@ class CrashSafeExecutor(MigrationExecutor):
         except DatabaseError:
             self.connection.close()
             return False
-
-
-def _failing_operation(migration: Migration, error: BaseException) -> str:
-    """ " at operation 2 (description)", as far as the traceback tells; or ""."""
-    for frame, _ in traceback.walk_tb(error.__traceback__):
-        operation = frame.f_locals.get("operation")
-        if operation is None and (step := frame.f_locals.get("step")) is not None:
-            operation = getattr(step, "operation", None)
-        for index, candidate in enumerate(migration.operations):
-            if candidate is operation:
-                return f" at operation {index} ({operation.describe()})"
-    return ""
