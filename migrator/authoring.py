@@ -33,6 +33,7 @@ from migrator.sources import check_conflicts, load_disk, load_graph
 
 # "blog.Post.title: (fields.E120) …", "?: (urls.W005) …"
 _CHECK = re.compile(r"\S+: \(\S+\) ")
+_MIGRATIONS_FOR = re.compile(r"Migrations for '([^']+)'")
 
 
 def write_migrations(options: MigratorOptions, settings: Settings) -> tuple[str, ...]:
@@ -62,7 +63,8 @@ def write_migrations(options: MigratorOptions, settings: Settings) -> tuple[str,
     if settings.makemigrations == "check":
         raise PendingModelChanges(
             f"Models have changes that no migration holds: {changes}.",
-            hint="Run manage.py makemigrations, or go on without with --skip-makemigrations.",
+            hint="Write it with manage.py makemigrations, or leave them out of this run with "
+            "--skip-makemigrations.",
         )
     before = _migration_files(labels)
     _call(labels, check=False, interactive=options.interactive)
@@ -207,7 +209,14 @@ def _no_history_check() -> Iterator[None]:
 
 
 def _summary(text: str) -> str:
-    changes = [line.strip(" -+~") for line in text.splitlines() if line.startswith("    ")]
+    """What makemigrations has said, in one line: the first changes, each with its app."""
+    changes: list[str] = []
+    app = ""
+    for line in text.splitlines():
+        if found := _MIGRATIONS_FOR.match(line):
+            app = f"{found[1]}: "
+        elif line.startswith("    "):
+            changes.append(app + line.strip(" -+~"))
     shown = "; ".join(changes[:3])
     return shown + (f"; and {len(changes) - 3} more" if len(changes) > 3 else "") or "see --dry-run"
 

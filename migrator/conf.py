@@ -66,20 +66,21 @@ class Settings:
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
+_NUMBER = (int, float)
 _KEYS: dict[str, type | tuple[type, ...]] = {
     "JOURNAL_URL": str,
     "MAKEMIGRATIONS": str,
-    "CONNECT_TIMEOUT": (int, float),
-    "WAIT_LOCK": (int, float),
+    "CONNECT_TIMEOUT": _NUMBER,
+    "WAIT_LOCK": _NUMBER,
     "STOP_ON_FAILURE": bool,
     "SCRATCH": dict,
     "BACKUP": str,
     "BACKUP_DIR": (str, Path),
     "BACKUP_KEEP": int,
     "CLIENT_TOOLS": (str, Path),
-    "LOCK_TIMEOUT": (int, float),
+    "LOCK_TIMEOUT": _NUMBER,
     "LOCK_RETRIES": int,
-    "STATEMENT_TIMEOUT": (int, float),
+    "STATEMENT_TIMEOUT": _NUMBER,
     "TEST_COMMAND": str,
     "LINT": dict,
 }
@@ -115,8 +116,10 @@ def load_settings() -> Settings:
             )
     makemigrations = _one_of(raw, "MAKEMIGRATIONS", MAKEMIGRATIONS, "write")
     backup = _one_of(raw, "BACKUP", BACKUP, "destructive")
-    for key in ("BACKUP_KEEP", "LOCK_TIMEOUT", "LOCK_RETRIES", "STATEMENT_TIMEOUT"):
-        if isinstance(raw.get(key), bool) or raw.get(key, 0) < 0:
+    for key, kind in _KEYS.items():
+        if kind not in (int, _NUMBER) or key not in raw:
+            continue
+        if isinstance(raw[key], bool) or not 0 <= raw[key] < float("inf"):
             raise ConfigurationError(
                 f"settings.MIGRATOR[{key!r}] is {raw[key]!r}.", hint="Use a number from 0 up."
             )

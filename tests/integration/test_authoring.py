@@ -94,6 +94,11 @@ def test_changes_that_are_only_to_be_refused(
     assert len(list((tmp_path / "authored/migrations").glob("*.py"))) == 2
 
 
+def test_what_is_refused_is_named_with_its_app(things: Callable[..., Settings]) -> None:
+    with pytest.raises(PendingModelChanges, match=r"holds: authored: Add field number to thing\.$"):
+        authoring.write_migrations(MigratorOptions(), things("default=1", makemigrations="check"))
+
+
 def test_somebody_at_a_terminal_is_asked(
     things: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
