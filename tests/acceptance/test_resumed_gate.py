@@ -67,7 +67,7 @@ def killed_at(zygote: Zygote, project: Project, counted: Project, words: str) ->
 @pytest.mark.parametrize(
     "vendor", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)]
 )
-@pytest.mark.parametrize("words", ["UPDATE", "DROP TABLE"])
+@pytest.mark.parametrize("words", ["UPDATE", "DROP TABLE"])  # in the two that come after it
 def test_what_the_run_itself_has_made_is_not_asked_about_when_it_is_resumed(
     make_project: Callable[..., Project],
     create_database: Callable[..., Database],
@@ -120,7 +120,8 @@ def test_a_table_that_a_migration_only_takes_over_is_asked_about(
     held = DOUBLED.replace("def double", "import os\n\n\ndef double").replace(
         "    coins = ", '    assert not os.path.exists("hold")\n    coins = '
     )
-    apps = {"bank": {"migrations": {"0001_initial": state, "0002_double": held}}}
+    files = {**BANK["migrations"], "0001_initial": state, "0002_double": held}
+    apps = {"bank": {"migrations": files}}
     project = make_project(databases={"default": database.settings()}, apps=apps, installed=())
     key = "integer NOT NULL PRIMARY KEY AUTOINCREMENT"
     database.execute(f"CREATE TABLE bank_coin (id {key}, weight integer NOT NULL)")
