@@ -76,7 +76,6 @@ def count(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [("blog", "0002_counter")]
-    migrator_ignore = {"DL105": "it counts on from what is there"}
     operations = [migrations.RunPython(count, migrations.RunPython.noop)]
 """
 

@@ -11,7 +11,6 @@ class Migration(migrations.Migration):
     """Schema, data and a rename in one."""
 
     dependencies = [("bank", "0002_open")]
-    migrator_ignore = {"DL105": "it goes on from the balance that is there"}
     operations = [
         migrations.AddField("Account", "level", models.IntegerField(default=1)),
         migrations.RenameField("Customer", "name", "full_name"),
