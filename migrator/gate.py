@@ -33,6 +33,7 @@ from migrator.exceptions import DecisionNeeded, DestructiveStep
 from migrator.ledger import Ledger
 from migrator.prompts import Prompter
 from migrator.scanner import HISTORY_TABLE, ScanResult, companion_detector
+from migrator.sources.deeds import may_lose_rows
 
 FLAG = "--allow-destructive"
 
@@ -320,7 +321,7 @@ def may_destroy(scan: ScanResult, vendor: str) -> bool:
         return True
     nodes = scan.loader.graph.nodes
     return any(
-        _may_destroy(operation)
+        _may_destroy(operation, vendor)
         for key in scan.pending
         for operation in _database_side(nodes[key].operations)
     )
@@ -334,14 +335,17 @@ def _database_side(operations: Iterable[Operation]) -> Iterator[Operation]:
             yield operation
 
 
-def _may_destroy(operation: Any) -> bool:
-    """What effects do not tell: SQL, and operations of somebody's own that are like none of
+def _may_destroy(operation: Any, vendor: str) -> bool:
+    """What effects do not tell: SQL, code, and operations of somebody's own that are like none of
     Django's. Their SQL is judged where it can be shown.
     """
     if isinstance(operation, django_operations.RunSQL):
         return any(_LOSING.search(text) for text in _texts(operation.sql))
     if isinstance(operation, django_operations.RunPython):
-        return operation.code is not django_operations.RunPython.noop
+        # Most code seeds rows, or fills them; a plan of everything is not needed to see that.
+        return operation.code is not django_operations.RunPython.noop and may_lose_rows(
+            operation.code, vendor
+        )
     return not any(
         base.__module__.startswith(_OWN_MODULES) and base.__name__ not in _ABSTRACT
         for base in type(operation).__mro__

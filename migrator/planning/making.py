@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.migrations import Migration, RunPython
+from django.db.migrations import Migration, RunPython, RunSQL
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.operations.base import Operation as DjangoOperation
 
@@ -18,7 +18,7 @@ from migrator.core.effects import Effect, MigrationKey, OperationEffect, TableEf
 from migrator.core.plan import Operation, Plan, Statement, Step
 from migrator.core.schema import Schema
 from migrator.planning.catalog import Catalog
-from migrator.planning.collecting import Collector, Unshowable
+from migrator.planning.collecting import Collector, Unshowable, is_plainly_separate
 from migrator.planning.describing import describe_operation, ignored_rules, source_of
 from migrator.planning.following import Following
 from migrator.planning.states import PlanningState
@@ -322,24 +322,33 @@ class _Maker:
     def _see(
         self, operation: DjangoOperation, described: Operation, before: Any, back_to: Any
     ) -> Operation:
-        """With what the source of a RunPython is seen to do."""
-        if not isinstance(operation, RunPython):
-            return described
-        deeds = deeds_of(
-            operation.code if back_to is None else operation.reverse_code,
-            before.models,
-            self.connection.vendor,
-            self.connection.ops.quote_name,
-            harmless=described.effect.opaque_tables is not None,
-        )
+        """With what the source of a RunPython is seen to do, also of one that is part of a
+        SeparateDatabaseAndState.
+        """
+        parts = list(_database_side(operation))
+        codes = [part for part in parts if isinstance(part, RunPython)]
+        if back_to is not None:
+            codes.reverse()
         index = described.index
-        seen = tuple(
-            self.following.statement(deed.sql, index)
-            if deed.sql
-            else Statement("", index, deed.actions)
-            for deed in deeds.done
-        )
-        return replace(described, seen=seen, seen_whole=deeds.whole)
+        seen: list[Statement] = []
+        # What else cannot be shown is nothing of which this could be all.
+        whole = bool(codes) and all(isinstance(part, RunPython | RunSQL) for part in parts)
+        for code in codes:
+            deeds = deeds_of(
+                code.code if back_to is None else code.reverse_code,
+                before.models,
+                self.connection.vendor,
+                self.connection.ops.quote_name,
+                harmless=described.effect.opaque_tables is not None,
+            )
+            whole = whole and deeds.whole
+            seen += (
+                self.following.statement(deed.sql, index)
+                if deed.sql
+                else Statement("", index, deed.actions)
+                for deed in deeds.done
+            )
+        return replace(described, seen=tuple(seen), seen_whole=whole)
 
     def _write_deferred(self, script: _Script, effects: Iterable[TableEffect]) -> None:
         try:
@@ -375,6 +384,15 @@ class _Maker:
             ignored=ignored_rules(script.migration),
             reasons=tuple(script.unshown.items()),
         )
+
+
+def _database_side(operation: DjangoOperation) -> Iterator[DjangoOperation]:
+    """An operation, or what a SeparateDatabaseAndState does to the database."""
+    if not is_plainly_separate(operation):
+        yield operation
+        return
+    for part in getattr(operation, "database_operations", ()):
+        yield from _database_side(part)
 
 
 def _nothing() -> tuple[str, ...]:

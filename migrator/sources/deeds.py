@@ -13,8 +13,11 @@ import inspect
 import linecache
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from types import FunctionType
+from types import FunctionType, SimpleNamespace
 from typing import Any
+
+from django.db import connection as django_connection
+from django.db import connections as django_connections
 
 from migrator.core.ddl import Action, Delete, Insert, Update
 
@@ -36,6 +39,7 @@ _WRITING = frozenset(
     {
         *("update", "delete", "save", "bulk_update", "bulk_create", "create", "get_or_create"),
         *("update_or_create", "clear", "set", "remove", "_raw_delete", "raw", "execute"),
+        "executemany",
     }
 )
 """Methods that write rows: on what is not known, rows of what is not known."""
@@ -192,6 +196,50 @@ def deeds_of(
     reader = _Function(models, vendor, quote)
     reader.call(code, [_APPS, _EDITOR], {}, _DEPTH)
     return Deeds(tuple(reader.done), not reader.untraced and (harmless or not reader.strayed))
+
+
+def may_lose_rows(code: Callable[..., Any] | None, vendor: str) -> bool:
+    """Whether the function of a RunPython could lose what every row of a table holds, or sends SQL.
+
+    For who has no state at hand: every model is taken to be there, with every field. What cannot
+    be followed may lose anything.
+
+    Args:
+        code: Its `code`.
+        vendor: Of the database that it would run on.
+    """
+    reader = _Function(_EveryModel(), vendor, str)
+    reader.call(code, [_APPS, _EDITOR], {}, _DEPTH)
+    if reader.untraced or reader.strayed:
+        return True
+    return any(deed.sql or any(map(_loses, deed.actions)) for deed in reader.done)
+
+
+def _loses(action: Action) -> bool:
+    match action:
+        case Update(filtered=False, doubtful=False):
+            return any(not computed for _, _, computed in action.changes)
+        case Delete(filtered=False):
+            return True
+    return False
+
+
+class _EveryField(dict[str, Any]):
+    """The fields of a model that nobody has seen."""
+
+    def get(self, name: str, default: Any = None) -> Any:  # noqa: ARG002
+        return SimpleNamespace(
+            primary_key=False, many_to_many=False, is_relation=False, db_column=None, name=name
+        )
+
+
+class _EveryModel(dict[tuple[str, str], Any]):
+    """Models that nobody has seen."""
+
+    def get(self, key: tuple[str, str], default: Any = None) -> Any:  # noqa: ARG002
+        return SimpleNamespace(
+            app_label=key[0], name_lower=key[1], options={}, fields=_EveryField()
+        )
 
 
 class _Leave(Exception):
@@ -377,6 +425,8 @@ class _Function:
             case ast.Constant(value=value):
                 return value
             case ast.Name(id=name):
+                if name not in self.names and self.globals.get(name) is django_connection:
+                    return _CONNECTION
                 return self.names.get(name, _UNKNOWN)
             case ast.Attribute():
                 return self.attribute(node)
@@ -391,6 +441,10 @@ class _Function:
                 )
             case ast.Call():
                 return self.called(node)
+            case ast.Subscript(value=ast.Name(id=name)) if (
+                name not in self.names and self.globals.get(name) is django_connections
+            ):
+                return _CONNECTION
             case ast.Subscript(value=inner, slice=at):
                 found = self.value(inner)
                 if isinstance(found, _Rows):
@@ -436,10 +490,26 @@ class _Function:
         if isinstance(owner, _Table) and name in _MANAGERS:
             return _Rows(owner)
         if isinstance(owner, _Row) and isinstance(owner.rows.of, _Model):
-            table = owner.rows.of.through(name)
-            return _Relation(owner, table) if table else _UNKNOWN
+            if table := owner.rows.of.through(name):
+                return _Relation(owner, table)
+            return self.referring(owner.rows.of, name)
         if owner is _CONNECTION and name == "vendor":
             return self.vendor
+        return _UNKNOWN
+
+    def referring(self, to: _Model, name: str) -> Any:
+        """The rows that refer to a row: `category.item_set`."""
+        for (app, model), state in self.models.items():
+            for found in state.fields.values():
+                if not found.is_relation or found.many_to_many:
+                    continue
+                related = str(getattr(found.remote_field, "related_name", None) or f"{model}_set")
+                # A model that is named without its app is one of the same.
+                target = str(found.remote_field.model).lower()
+                target = target if "." in target else f"{app}.{target}"
+                mine = f"{to.state.app_label}.{to.state.name_lower}"
+                if related == name and target == mine:
+                    return _Rows(_Model(state), more=True)
         return _UNKNOWN
 
     def called(self, node: ast.Call) -> Any:
@@ -516,6 +586,9 @@ class _Function:
             return _CURSOR if name == "__enter__" else _UNKNOWN
         if owner is _EDITOR and name in ("quote_name", "quote_value"):
             return _UNKNOWN
+        if name == "executemany" and len(node.args) == 2:
+            self.sends_many(node)
+            return _UNKNOWN
         text = self.value(node.args[0]) if name == "execute" and node.args else None
         if not isinstance(text, str):
             self.strayed = True
@@ -529,6 +602,15 @@ class _Function:
         else:
             self.done.append(Deed(sql=sql))
         return _UNKNOWN
+
+    def sends_many(self, node: ast.Call) -> None:
+        """One statement with many rows of parameters, which have to be spelled out."""
+        text = self.value(node.args[0])
+        rows = node.args[1].elts if isinstance(node.args[1], ast.List | ast.Tuple) else []
+        filled = [_filled(text, row) for row in rows] if isinstance(text, str) else []
+        self.done += [Deed(sql=sql) for sql in filled if sql is not None]
+        if self.doubt or not filled or None in filled:
+            self.strayed = True
 
     # -- querysets ------------------------------------------------------------------------
 

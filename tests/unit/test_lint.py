@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 from collections.abc import Iterator
@@ -29,7 +30,7 @@ from migrator.core.live import (
 )
 from migrator.core.plan import Cost, Operation, Plan, Statement, Step, TableLock
 from migrator.core.review import Judged, Review, Unjudged, share
-from migrator.core.rules import Policy, all_rules, rule, rule_of
+from migrator.core.rules import Policy, Rule, all_rules, rule, rule_of
 from migrator.core.rules.moments import contexts_of
 from migrator.core.rules.names import Names
 from migrator.core.schema import Column, Schema, Table
@@ -321,6 +322,25 @@ def test_every_rule_is_documented_and_the_reverse() -> None:
         assert "- Severity: " in section, each.code
         assert "- The safe way: " in section, each.code
         assert f"| [{each.code}](" in text
+
+
+@pytest.mark.parametrize("each", all_rules(), ids=lambda each: each.code)
+def test_the_documented_severity_is_that_of_the_rule(each: Rule) -> None:
+    """What its function names stands there, and nothing else, unless it goes by size or by a
+    function that several rules share.
+    """
+    section = REFERENCE.read_text(encoding="utf-8").partition(f"### {each.code} ")[2]
+    told = re.search(r"- Severity: (.*?)(?=\n- )", section, re.DOTALL)
+    assert told is not None
+    line, source = told[1].lower(), inspect.getsource(each.find)
+    if "size" in line or "largest" in line:
+        return
+    shared = re.search(r"by_cost|severity|_found\b", source.replace("Severity.", ""))
+    for severity, word in (("ERROR", "error"), ("WARNING", "warning"), ("INFO", "note")):
+        if f"Severity.{severity}" in source:
+            assert word in line
+        elif not shared:
+            assert word not in line
 
 
 # -- the renderers --------------------------------------------------------------------------------

@@ -111,6 +111,8 @@ def _parts(step: Step) -> Iterator[tuple[Statement, Operation | None, tuple[Acti
                 yield from _silent(silent)
         operation = by_index.get(index) if index is not None else None
         yield from _of_operation(tuple(group), operation)
+        if operation is not None:  # Python beside SQL, in a SeparateDatabaseAndState
+            yield from ((seen, operation, seen.actions) for seen in operation.seen)
     for silent in waiting:
         yield from _silent(silent)
 

@@ -298,7 +298,8 @@ def unshown_sql(context: StepContext) -> Iterator[Finding]:
     """The SQL of an operation cannot be told before it is due, so it is not judged."""
     for operation in context.step.operations:
         reason = context.step.unshown_because(operation.index)
-        if reason and operation.kind != "RunPython" and reason != "it is code":
+        code = operation.kind == "RunPython" or operation.seen_whole
+        if reason and not code and reason != "it is code":
             yield context.finding(
                 Severity.WARNING,
                 f"The SQL of {operation.kind} cannot be told: {reason}.",
