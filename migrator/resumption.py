@@ -417,10 +417,10 @@ def _why(planned: ResumePlanned, waits: str, verb: str, *, drifted: bool) -> str
         parts.append("repairs the drift")
     if planned.reconciled:
         there = "there" if verb == "applies" else "gone"
-        parts.append(f"takes {_count(planned.reconciled)} for committed, as its row is {there}")
+        parts.append(f"takes {_count(planned.reconciled)} for committed (its row is {there})")
     if planned.retried:
         there = "not there" if verb == "applies" else "still there"
-        parts.append(f"attempts {_count(planned.retried)} again, as its row is {there}")
+        parts.append(f"attempts {_count(planned.retried)} again (its row is {there})")
     if planned.in_doubt:
         parts.append("looks in the database how far what is in doubt came")
     fresh = [key for key in planned.pending if key not in planned.retried]

@@ -45,7 +45,7 @@ def describe(thing: Thing | None) -> str:
             return f"FOREIGN KEY ({', '.join(thing.columns)}) to {thing.to_table}{target}{tail}"
         case Check():
             tail = "" if thing.valid else " NOT VALID"
-            return f"CHECK ({thing.expression or ', '.join(thing.columns)}){tail}"
+            return f"CHECK ({thing.expression or ', '.join(thing.columns) or '…'}){tail}"
         case Exclusion():
             return thing.definition or f"exclusion {thing.name}"
         case Trigger():

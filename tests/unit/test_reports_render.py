@@ -12,7 +12,9 @@ from migrator.core import events as ev
 from migrator.core.incidents import Code, Evidence, Incident, ObjectRef
 from migrator.core.live import TableSize
 from migrator.core.plan import TableLock
+from migrator.core.schema import Check
 from migrator.core.spelling import printable, spell_seconds
+from migrator.core.wording import describe
 from migrator.reports import render
 from migrator.reports.advice import next_steps
 from migrator.reports.folding import fold
@@ -455,6 +457,11 @@ def test_an_unknown_format_is_refused() -> None:
 )
 def test_durations_are_spelled_for_people(seconds: float, spelled: str) -> None:
     assert spell_seconds(seconds) == spelled
+
+
+def test_a_check_that_only_the_server_can_spell_is_not_shown_as_an_empty_one() -> None:
+    assert describe(Check("age_ok", expression="")) == "CHECK (…)"
+    assert describe(Check("age_ok", expression="age > 0")) == "CHECK (age > 0)"
 
 
 def test_printable_keeps_text_and_spells_control_characters() -> None:
