@@ -92,10 +92,13 @@ class _Amending:
             extra = {name: part for name, part in found.items() if name not in wanted}
             for name, part in list(missing.items()):
                 twin = next((n for n, p in extra.items() if replace(p, name=name) == part), None)
-                sql = self._rename(twin, part) if twin is not None else ""
-                if twin is not None and sql:
+                if twin is None:
+                    continue
+                if sql := self._rename(twin, part):
                     yield Amend(f"Rename {self._called(extra.pop(twin))} to {name}", sql)
                     del missing[name]
+                elif not self._create(part):  # by its own name it cannot be made: this one serves
+                    del extra[twin], missing[name]
             for name, part in extra.items():
                 # Where the table was not there when it began, the way back has made all of it.
                 if (begun is None or name not in begun) and (sql := self._drop(part)):
@@ -174,12 +177,18 @@ class _Amending:
                         text += f" ON {verb} {action}"
                 return text + _deferred(part) + ("" if part.valid else " NOT VALID")
             case Check():
-                if not part.expression:
+                if not part.expression or self._is_of_column(part):
                     return ""
                 return f"CHECK ({part.expression})" + ("" if part.valid else " NOT VALID")
             case Exclusion():
                 return part.definition
         return ""
+
+    def _is_of_column(self, check: Check) -> bool:
+        """MariaDB's check without a name of its own, which a column's definition holds. Made as a
+        constraint of the table, it would stay when Django changes the column the next time.
+        """
+        return self._is_mysql and any(each.name == check.name for each in self._live.columns)
 
     @property
     def _is_mysql(self) -> bool:

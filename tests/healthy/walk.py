@@ -113,13 +113,15 @@ def walk_there_and_back(vendor: str) -> int:
         with redirect_stdout(sys.stderr):  # data migrations print what they like
             for each in walk_back(ALIASES):
                 found.append(each)
-                if len(found) % 400 == 0:
-                    with redirect_stdout(terminal):
+                with redirect_stdout(terminal):
+                    if each.verdict == "other":
+                        on_the_way.fail(f"{each.migration} on {each.alias}: {each.detail}")
+                    elif len(found) % 400 == 0:
                         on_the_way.say(f"{each.migration} on {each.alias} is {each.verdict}")
         for alias in ALIASES:
             told = tally(each for each in found if each.alias == alias)
             on_the_way.say(f"{alias}: {told}")
-    return int(any(each.verdict == "other" for each in found))
+    return int(bool(on_the_way.failures))
 
 
 def walk_along(vendor: str) -> int:

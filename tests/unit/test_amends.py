@@ -118,3 +118,14 @@ def test_what_stays_another_is_told_by_its_name() -> None:
     assert told(A, wider) == ("column a.id is another",)
     assert tell_apart(schema(A), schema()) == ("table a is missing",)
     assert tell_apart(schema(), schema(A)) == ("table a was not there",)
+
+
+def test_a_check_that_a_column_holds_on_mariadb_is_not_made_one_of_the_table() -> None:
+    """Django's next change of the column would leave it behind (auditlog.0002)."""
+    held = replace(A, checks=(Check("x", "`x` >= 0", ("x",)),))
+    returned = replace(A, checks=(Check("a_x_check", "`x` >= 0", ("x",)),))
+    assert amends(held, A, returned, "mysql") == []
+    assert amends(held, A, A, "mysql") == []
+    assert amends(held, A, returned, "postgresql") == [
+        'ALTER TABLE "a" RENAME CONSTRAINT "a_x_check" TO "x"'
+    ]
