@@ -129,3 +129,34 @@ def test_what_the_rows_do_not_allow_any_more_is_told_and_stops_nothing(
     assert "could not create unique constraint one on notes_note as it was" in said
     assert 'ALTER TABLE "notes_note" ADD CONSTRAINT "one" UNIQUE ("old");' in said
     assert f"not the one from before run {run}: unique constraint one on notes_note" in said
+
+
+COUNT = """\
+    class Migration(migrations.Migration):
+        dependencies = [("notes", "0001_initial")]
+        operations = [migrations.CreateModel("Count", [
+            ("id", models.BigAutoField(primary_key=True)),
+            ("number", models.PositiveIntegerField()),
+        ])]
+    """
+SIGNED = """\
+    class Migration(migrations.Migration):
+        dependencies = [("notes", "0002_count")]
+        operations = [migrations.AlterField("Count", "number", models.IntegerField())]
+    """
+
+
+def test_there_and_back_and_there_again_leaves_no_check_behind(
+    database: Database, begin: Callable[[Database], Site]
+) -> None:
+    site = begin(database)
+    site.project.write_migration("notes", "0002_count", COUNT)
+    site.migrate()
+    site.project.write_migration("notes", "0003_signed", SIGNED)
+    run = site.migrate()
+    after = picture(database)
+    site.rollback(run)
+    site.manage("migrate_all", "--check", "--skip-makemigrations")
+    site.migrate()
+    assert picture(database) == after
+    database.execute("INSERT INTO notes_count (number) VALUES (-1)")
