@@ -49,6 +49,8 @@ class OwnServer:
                 "--no-defaults",
                 "--user=root",
                 f"--datadir={self.directory}/data",
+                # A server that begins removes the temporary tables of any other that has the same.
+                f"--tmpdir={self.directory}",
                 f"--socket={self.directory}/socket",
                 f"--pid-file={self.directory}/pid",
                 f"--log-error={self.directory}/log",
@@ -120,6 +122,7 @@ def own_server() -> Iterator[OwnServer]:
                 "--no-defaults",
                 "--user=root",
                 f"--datadir={directory}/data",
+                f"--tmpdir={directory}",
                 "--auth-root-authentication-method=normal",
                 "--skip-test-db",
             ],
