@@ -141,7 +141,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", default="", help='only this point ("k=17")')
     parser.add_argument("--log", type=Path, help="every point as a line of JSON, as it comes")
     parser.add_argument(
-        "--distinct", action="store_true", help="resume from each durable state only once"
+        "--distinct",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="resume only once from what several kills leave behind alike",
     )
     level = parser.add_mutually_exclusive_group()
     level.add_argument("--quick", dest="level", action="store_const", const="quick")
