@@ -20,7 +20,7 @@ from django.db.models import Model
 
 from migrator.backends import Backend, HistoryRow, backend_for
 from migrator.core.drift import ScanFacts, classify, opaque_tables
-from migrator.core.effects import MigrationKey
+from migrator.core.effects import Effect, MigrationKey
 from migrator.core.events import Emit, MigrationApplied, ScanFinished
 from migrator.core.histories import Rename
 from migrator.core.history import HistoryFacts
@@ -289,9 +289,14 @@ def _gather(
         history=_history_facts(loader, rows),
         opaque_tables=opaque_tables(effects),
         differing=differing,
-        maxima=backend.maxima(connection, live, frozenset(expected.tables)),
+        # A pending migration may be about to be recorded, with what its tables hold.
+        maxima=backend.maxima(connection, live, frozenset(expected.tables) | _made_by(coming)),
         unmigrated=_unmigrated_tables(connection),
     )
+
+
+def _made_by(effects: Iterable[Effect]) -> frozenset[str]:
+    return frozenset(t.key for e in effects for operation in e.operations for t in operation.tables)
 
 
 def _unmigrated_tables(connection: BaseDatabaseWrapper) -> frozenset[str]:

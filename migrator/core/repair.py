@@ -146,6 +146,7 @@ class _Repair:
         forgotten = self._recorded(unrecorded)
         for incident in self.incidents:
             self._single(incident, unrecorded)
+        self._advance_sequences(unrecorded)
         self._take_along()
         additions = [a for ref, a in self.additions.items() if ref.table not in self.tables]
         if self.vendor == "sqlite":
@@ -366,7 +367,7 @@ class _Repair:
                 self._refuse(incident, "What it needs is not there to be recorded.")
             return
         if code is Code.SEQUENCE_BEHIND:
-            self._reset(incident)
+            self._reset(incident.object)
             return
         change = self.changes.get(incident.object)
         if change is None or change.kind is ChangeKind.EXTRA:
@@ -389,17 +390,30 @@ class _Repair:
             if isinstance(action, AddColumn):
                 self._gone(incident.object)
 
+    def _advance_sequences(self, unrecorded: UnrecordedRepair) -> None:
+        """Of tables that are about to be recorded: their sequences count from then on."""
+        tables = {
+            fold_key(self.vendor, table.key)
+            for effect in self.facts.pending
+            if effect.migration in unrecorded.actions
+            for operation in effect.operations
+            for table in operation.tables
+        }
+        for sequence in self.facts.live.sequences if tables else ():
+            if fold_key(self.vendor, sequence.table) in tables:
+                self._reset(ObjectRef("sequence", sequence.table, sequence.name))
+
     def _refuse(self, incident: Incident, reason: str) -> None:
         self.refusals.append(Refusal(incident, reason))
 
-    def _reset(self, incident: Incident) -> None:
+    def _reset(self, ref: ObjectRef) -> None:
         for sequence in self.facts.live.sequences:
-            if (sequence.table, sequence.name) != (incident.object.table, incident.object.name):
+            if (sequence.table, sequence.name) != (ref.table, ref.name):
                 continue
             for (table, column), value in self.facts.maxima.items():
                 same = fold_key(self.vendor, table) == fold_key(self.vendor, sequence.table)
                 if same and column == sequence.column:
-                    self.additions[incident.object] = ResetSequence(
+                    self.additions[ref] = ResetSequence(
                         sequence.table, column, sequence.name, value
                     )
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.crash import wait_until_alone
 from tests.projects import Project
-from tests.servers import Database, SQLiteServer
+from tests.servers import Database, PostgresDatabase, SQLiteServer
 from tests.zygote import Zygote
 
 KEY = """[("id", models.BigAutoField(
@@ -171,3 +171,22 @@ def test_a_table_that_was_made_by_hand_after_the_kill_is_repaired_by_the_first_r
     assert database.query("SELECT id FROM farm_plant") == [(1,)]
     rows = database.query("SELECT count(*) FROM django_migrations WHERE app = 'farm'")
     assert rows == [(1,)]
+
+
+@pytest.mark.postgresql
+def test_the_sequence_of_a_table_that_is_recorded_counts_on_from_its_rows(
+    make_project: Callable[..., Project], postgres_database: PostgresDatabase
+) -> None:
+    """A dump of the rows alone leaves the history and the sequences behind."""
+    project = make_project(
+        databases={"default": postgres_database.settings()}, apps=APPS, installed=()
+    )
+    assert project.manage("migrate_all", "--non-interactive").returncode == 0
+    postgres_database.execute(
+        "INSERT INTO farm_plant (id) VALUES (7);DELETE FROM django_migrations WHERE app = 'farm'"
+    )
+    repaired = project.manage("migrate_all", "--repair", "--non-interactive")
+    assert repaired.returncode == 0, repaired
+    assert "Move sequence farm_plant_id_seq of farm_plant.id to 7" in repaired.stdout
+    postgres_database.execute("INSERT INTO farm_plant DEFAULT VALUES")
+    assert postgres_database.query("SELECT id FROM farm_plant ORDER BY id") == [(7,), (8,)]
