@@ -8,9 +8,10 @@ comparisons, CASE, and functions of texts and numbers that every server has.
 from __future__ import annotations
 
 import functools
-import logging
 from collections.abc import Collection
 from dataclasses import dataclass
+
+from migrator.sources.silence import silenced
 
 _DIALECTS = {"postgresql": "postgres", "mysql": "mysql", "sqlite": "sqlite"}
 _PLAIN = frozenset(
@@ -51,15 +52,11 @@ def read_assigned(text: str, vendor: str, selves: frozenset[str] = frozenset()) 
     import sqlglot
     from sqlglot import exp
 
-    quiet = logging.getLogger("sqlglot")
-    level = quiet.level
-    quiet.setLevel(logging.CRITICAL)
     try:
-        tree = sqlglot.parse_one(text, read=_DIALECTS[vendor])
+        with silenced():
+            tree = sqlglot.parse_one(text, read=_DIALECTS[vendor])
     except Exception:  # nothing is known of what cannot be read
         return Assigned()
-    finally:
-        quiet.setLevel(level)
     own: set[str] = set()
     plain = True
     for node in tree.walk():

@@ -144,11 +144,19 @@ def _delete(cursor: Cursor) -> Iterator[Action]:
     else:  # MySQL: DELETE t1, t2 FROM …
         named = list(_targets(cursor, "FROM"))
         joined = cursor.take("FROM")
+    matched = bool(joined) and _matches(cursor.rest)
     tables = dict(_targets(cursor, "WHERE", "ORDER", "LIMIT", "RETURNING")) if joined else {}
-    filtered = _filtered(cursor.rest) or len(tables) > 1
+    filtered = _filtered(cursor.rest) or matched
     condition = "" if joined or not filtered else _condition(cursor)
     for name, key in named:
         yield Delete(tables.get(name, key), filtered=filtered, condition=condition)
+
+
+def _matches(tokens: tuple[Token, ...]) -> bool:
+    """Whether joins leave rows out: inner ones with a condition."""
+    words = [token.word for token in tokens]
+    words = words[: words.index("WHERE")] if "WHERE" in words else words
+    return bool({"ON", "USING", "NATURAL"} & set(words)) and not {"LEFT", "RIGHT"} & set(words)
 
 
 def _targets(cursor: Cursor, *ends: str) -> Iterator[tuple[str, str]]:

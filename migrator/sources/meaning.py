@@ -7,7 +7,6 @@ comparable*, never different.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection
 from decimal import Decimal, InvalidOperation
 from typing import Any, TypeAlias
@@ -16,6 +15,7 @@ import sqlglot
 from sqlglot import exp
 
 from migrator.core.schema import Table
+from migrator.sources.silence import silenced
 
 _DIALECTS = {"postgresql": "postgres", "mysql": "mysql", "sqlite": "sqlite"}
 _TRUE, _FALSE = ("true",), ("false",)
@@ -32,18 +32,14 @@ def differ(vendor: str, expected: str, live: str, table: Table) -> bool:
         table: For the columns that take no NULL.
     """
     required = {column.name.lower() for column in table.columns if not column.nullable}
-    quiet = logging.getLogger("sqlglot")
-    level = quiet.level
-    quiet.setLevel(logging.CRITICAL)
     try:
-        forms = [
-            _Reader(required).form(sqlglot.parse_one(text, read=_DIALECTS[vendor]))
-            for text in (expected, live)
-        ]
+        with silenced():
+            forms = [
+                _Reader(required).form(sqlglot.parse_one(text, read=_DIALECTS[vendor]))
+                for text in (expected, live)
+            ]
     except Exception:  # what cannot be read cannot be compared
         return False
-    finally:
-        quiet.setLevel(level)
     return forms[0] != forms[1]
 
 

@@ -6,7 +6,6 @@ projects whose migrations hold SQL should pay.
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import sqlglot
@@ -15,6 +14,7 @@ from sqlglot.errors import SqlglotError
 
 from migrator.core.schema import table_key
 from migrator.sources.scripts import ANYTHING, NOTHING, SqlReading, join, read_text
+from migrator.sources.silence import silenced
 
 _DIALECTS = {"postgresql": "postgres", "mysql": "mysql", "sqlite": "sqlite"}
 _PLAIN_FUNCTIONS = frozenset(
@@ -29,14 +29,11 @@ def read_script(script: str, vendor: str) -> SqlReading:
         script: One or more statements.
         vendor: Django's vendor name, for the dialect.
     """
-    quiet = logging.getLogger("sqlglot")
-    level, quiet.level = quiet.level, logging.CRITICAL  # it warns of what it cannot parse
     try:
-        statements = sqlglot.parse(script, read=_DIALECTS.get(vendor))
+        with silenced():
+            statements = sqlglot.parse(script, read=_DIALECTS.get(vendor))
     except (SqlglotError, RecursionError):
         return read_text(script)
-    finally:
-        quiet.level = level
     tables: frozenset[str] | None = NOTHING
     moves_rows = False
     for statement in statements:

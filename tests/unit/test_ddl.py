@@ -26,6 +26,7 @@ from migrator.core.ddl import (
     Harmless,
     Insert,
     Opaque,
+    Query,
     Reindex,
     RenameColumn,
     RenameIndex,
@@ -108,14 +109,16 @@ POSTGRESQL: dict[str, tuple[Action, ...]] = {
     "TRUNCATE a, b CASCADE": (Truncate(("a", "b"), True),),
     "DELETE FROM t": (Delete("t"),),
     "DELETE FROM t WHERE true": (Delete("t"),),
-    "UPDATE t SET a = 1 WHERE b = 2": (Update("t", True),),
+    "UPDATE t SET a = 1 WHERE b = 2": (
+        Update("t", True, columns=("a",), condition="b = 2", values=("1",)),
+    ),
     "INSERT INTO t SELECT * FROM u": (Insert("t", ("u",)),),
     "WITH gone AS (DELETE FROM t WHERE a = 1 RETURNING *) SELECT count(*) FROM gone": (
         Delete("t", True),
     ),
     "EXPLAIN ANALYZE DELETE FROM t": (Delete("t"),),
     "SELECT setval(pg_get_serial_sequence('t', 'id'), coalesce(max(id), 1)) FROM t": (
-        Harmless("select"),
+        Query("select", ("t",), ("id",)),
     ),
     "VACUUM FULL t": (TableMaintenance("t", "vacuum full"),),
     "ALTER TABLE p ATTACH PARTITION q DEFAULT": (TableMaintenance("p", "attach partition", "q"),),
@@ -154,7 +157,9 @@ MYSQL: dict[str, tuple[Action, ...]] = {
     "DROP TABLE IF EXISTS a, b": (DropTable("a"), DropTable("b")),
     "DELETE FROM t WHERE 1": (Delete("t"),),
     "DELETE a FROM a JOIN b ON a.i = b.i WHERE b.x = 1": (Delete("a", True),),
-    "UPDATE a, b SET a.x = 1 WHERE a.i = b.i": (Update("a", True), Update("b", True)),
+    "UPDATE a, b SET a.x = 1 WHERE a.i = b.i": (
+        Update("a", True, columns=("x",), doubtful=True, values=("",)),
+    ),
     "TRUNCATE t": (Truncate(("t",)),),
     "OPTIMIZE TABLE t": (TableMaintenance("t", "optimize"),),
     "CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW BEGIN SET NEW.a = 1; END": (

@@ -73,6 +73,7 @@ LOSING = {
         "CREATE OR REPLACE TABLE tag (id int)",
         "DELETE FROM tag WHERE 1=1",
         "DELETE tag FROM tag JOIN empty",
+        "DELETE t FROM tag AS t LEFT JOIN empty ON empty.id = t.id",
         "ALTER TABLE tag DISCARD TABLESPACE",
         "ALTER TABLE tag TRUNCATE PARTITION p0",
         "EXECUTE IMMEDIATE 'DROP TABLE tag'",
