@@ -16,6 +16,7 @@ from typing import Any, TextIO
 
 from migrator.core.spelling import printable, spell_count
 from migrator.exceptions import DecisionNeeded, Interrupted
+from migrator.terminal import is_terminal
 
 ACKNOWLEDGEMENT = "I understand"
 
@@ -155,7 +156,7 @@ class InteractivePrompter(Prompter):
     @property
     def can_ask(self) -> bool:
         """Whether there is anybody to ask: both ends of a terminal."""
-        return bool(self._terminal) or (_is_terminal(sys.stdin) and _is_terminal(sys.stdout))
+        return bool(self._terminal) or (is_terminal(sys.stdin) and is_terminal(sys.stdout))
 
     def confirm_repair(
         self, alias: str, actions: Sequence[Action], notes: Sequence[str] = ()
@@ -242,13 +243,6 @@ class InteractivePrompter(Prompter):
         stream = self._stream or sys.stderr
         stream.write(printable(text) + "\n")
         stream.flush()
-
-
-def _is_terminal(stream: TextIO | None) -> bool:
-    try:
-        return stream is not None and stream.isatty()
-    except ValueError:  # closed
-        return False
 
 
 def _needed(what: str, flag: str) -> DecisionNeeded:

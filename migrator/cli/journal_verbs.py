@@ -26,6 +26,7 @@ from migrator.reports.journal_markdown import MarkdownJournalFormatter
 from migrator.reports.journal_text import TextJournalFormatter
 from migrator.reports.jsonreport import FORMAT, render_json, render_json_lines
 from migrator.reports.page import terminal_of
+from migrator.terminal import is_terminal
 
 JOURNAL_FILE = "migrator_journal.sqlite3"
 LIST_LIMIT = 20
@@ -347,7 +348,7 @@ def _confirm_prune(doomed: Sequence[Run], location: str, *, named: bool) -> bool
     which = f"opened {doomed[-1].opened_at:%Y-%m-%d} to {doomed[0].opened_at:%Y-%m-%d}"
     if named:
         which = ", ".join(f"{run.id}: {run.status.value}" for run in doomed)
-    if not sys.stdin.isatty():
+    if not is_terminal(sys.stdin):
         raise DecisionNeeded(
             f"{count} ({which}) would be removed from {location}.",
             hint="Give --yes to remove them.",

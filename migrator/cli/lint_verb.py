@@ -15,6 +15,7 @@ from migrator.cli.options import database_option, format_option, settings_option
 from migrator.cli.output import opened_output
 from migrator.cli.project import set_up_project
 from migrator.exceptions import ExitCode, UsageError
+from migrator.terminal import is_terminal
 
 if TYPE_CHECKING:
     from migrator.core.review import Review
@@ -112,7 +113,7 @@ def _rendered(review: Review, style: str, fail_on: str, to_screen: bool) -> str:
     from migrator.reports.lint_text import LintTextFormatter
     from migrator.reports.page import wants_color
 
-    terminal = to_screen and sys.stdout.isatty()
+    terminal = to_screen and is_terminal(sys.stdout)
     color = terminal and wants_color()
     width = shutil.get_terminal_size((100, 24)).columns if terminal else None
     return LintTextFormatter(color=color, width=width).render(review)

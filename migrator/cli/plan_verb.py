@@ -12,6 +12,7 @@ from migrator.cli.options import database_option, format_option, settings_option
 from migrator.cli.output import opened_output
 from migrator.cli.project import set_up_project
 from migrator.core.spelling import spell_count
+from migrator.terminal import is_terminal
 
 
 @click.command(name="plan", short_help="Show what is pending, with its SQL.")
@@ -43,7 +44,7 @@ def plan(settings: str | None, databases: tuple[str, ...], style: str, output: P
         files = write_preview(report, output)
         click.echo(f"{spell_count(len(files), 'file')} in {output}.", err=True)
     if output is None or style != "text" or preview_exit_code(report):
-        text = render(report, style, terminal=sys.stdout.isatty())
+        text = render(report, style, terminal=is_terminal(sys.stdout))
         with opened_output(None) as write:
             write(text if text.endswith("\n") else f"{text}\n")
     return preview_exit_code(report)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,6 +14,7 @@ from migrator.cli.output import Hangup, write_out
 from migrator.cli.project import set_up_project
 from migrator.core.spelling import printable, spell_count
 from migrator.exceptions import DecisionNeeded, MigratorError, UsageError, exit_code_of
+from migrator.terminal import is_terminal
 
 if TYPE_CHECKING:
     from migrator.core.options import MigratorOptions
@@ -119,7 +120,7 @@ def rollback(
         destination.prepare()
     options = MigratorOptions(
         dry_run=dry_run,
-        interactive=_is_terminal(sys.stdin),
+        interactive=is_terminal(sys.stdin),
         verbosity=verbosity,
         databases=databases,
         wait_lock=wait_lock,
@@ -155,7 +156,7 @@ def rollback(
         text = render(
             report,
             destination.style,
-            terminal=shown and _is_terminal(sys.stdout),
+            terminal=shown and is_terminal(sys.stdout),
             # Nobody who reads the file has seen each migration go by.
             verbosity=verbosity if shown else max(verbosity, 2),
         )
@@ -171,11 +172,6 @@ def _print(text: str) -> None:
         pass
     except MigratorError as error:
         _say_aside(error.message)
-
-
-def _is_terminal(stream: TextIO | None) -> bool:
-    """None: the process was begun without it."""
-    return stream is not None and stream.isatty()
 
 
 def _say_aside(text: str) -> None:
@@ -205,7 +201,7 @@ def _ask(found: tuple[AliasReturn, ...]) -> None:
     count = sum(len(each.steps) for each in found)
     where = spell_count(len(found), "database")
     question = f"Take back {spell_count(count, 'migration')} on {where}"
-    if not _is_terminal(sys.stdin):
+    if not is_terminal(sys.stdin):
         raise DecisionNeeded(
             f"{question}? Nobody can be asked, and nothing was touched.",
             hint="Give --yes to go ahead, or --dry-run to see the SQL.",

@@ -10,8 +10,9 @@ from typing import Any, TextIO
 
 from rich.console import Console
 
-from migrator.progress.display import RichProgress, is_terminal
+from migrator.progress.display import RichProgress
 from migrator.progress.logger import MigratorLogger
+from migrator.terminal import is_terminal
 
 __all__ = ["MigratorLogger", "RichProgress", "progress_for"]
 

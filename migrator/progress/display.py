@@ -24,6 +24,7 @@ from rich.text import Text
 from migrator.core import events as ev
 from migrator.core.spelling import printable, spell_seconds
 from migrator.progress.logger import MigratorLogger
+from migrator.terminal import is_terminal
 
 
 class RichProgress(MigratorLogger):
@@ -231,11 +232,3 @@ class _QuietTime(TimeElapsedColumn):
         text = super().render(task)
         text.style = "dim"
         return text
-
-
-def is_terminal(stream: TextIO | None) -> bool:
-    """Whether a stream is a terminal that is still there."""
-    try:
-        return stream is not None and stream.isatty()
-    except ValueError:  # closed
-        return False

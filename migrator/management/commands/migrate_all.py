@@ -17,6 +17,7 @@ from migrator.management.running import (
     run_and_exit,
     safety_options,
 )
+from migrator.terminal import is_terminal
 
 
 class Command(BaseCommand):
@@ -107,4 +108,4 @@ class Command(BaseCommand):
 
     def _asks(self) -> bool:
         """Only a person at a terminal, who sees the question, can be asked."""
-        return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
+        return is_terminal(sys.stdin) and is_terminal(sys.stdout)
