@@ -20,6 +20,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from migrator.core.live import (
     COUNT_LIMIT,
     Changed,
+    Dependent,
     Duplicates,
     LongTransaction,
     NotNulls,
@@ -109,6 +110,10 @@ class LiveFacts(ABC):
             except Error:
                 self._transactions = ()
         return self._transactions
+
+    def dependents(self, table: str, column: str) -> tuple[Dependent, ...]:  # noqa: ARG002
+        """See Facts."""
+        return ()
 
     def shortens(self) -> bool:
         """See Facts."""

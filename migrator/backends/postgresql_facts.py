@@ -19,6 +19,7 @@ from migrator.backends.facts import (
 )
 from migrator.core.live import (
     Changed,
+    Dependent,
     LongTransaction,
     Question,
     Replaced,
@@ -186,6 +187,18 @@ class PostgreSQLFacts(LiveFacts):
         """Whether the server knows a type of that spelling, and nothing but a type."""
         row = self._row("SELECT to_regtype('{}')".format(text.replace("'", "''")))
         return bool(row and row[0])
+
+    # -- what names a column ---------------------------------------------------------
+
+    def dependents(self, table: str, column: str) -> tuple[Dependent, ...]:
+        """See Facts."""
+        scope = {"table": self._table(table), "column": column}
+        try:
+            with self._limited():
+                rows = fetch(self._connection, "postgresql_dependents", scope)
+        except Error:
+            return ()
+        return tuple(Dependent(row["kind"], table_key(row["schema"], row["name"])) for row in rows)
 
     # -- transactions ----------------------------------------------------------------
 

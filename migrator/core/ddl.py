@@ -312,9 +312,18 @@ class Query(Harmless):
 
 @dataclass(frozen=True, slots=True)
 class CreateView(Harmless):
-    """CREATE VIEW, which may take the name of a table that has been renamed."""
+    """CREATE VIEW, which may take the name of a table that has been renamed, or of a view that
+    has been dropped."""
 
     name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CreateDomain(Harmless):
+    """CREATE DOMAIN: `definition` is its type and what values are held against."""
+
+    name: str = ""
+    definition: str = ""
 
 
 ASTRAY = frozenset({"set search path", "rename schema", "use"})

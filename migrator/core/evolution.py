@@ -13,6 +13,7 @@ from migrator.core import ddl
 from migrator.core.schema import (
     Check,
     Column,
+    Extra,
     ForeignKey,
     Index,
     IndexKey,
@@ -38,10 +39,17 @@ def evolve(schema: Schema, actions: Iterable[ddl.Action], canonical: Canonical =
         canonical: Spells types as the schema has them.
     """
     tables = dict(schema.tables)
+    actions = tuple(actions)
     changed = False
     for action in actions:
         changed = _apply(tables, action, canonical) or changed
-    return replace(schema, tables=tables) if changed else schema
+    made = tuple(
+        Extra("domain", action.name, action.definition)
+        for action in actions
+        if isinstance(action, ddl.CreateDomain)
+    )
+    extras = (*made, *schema.extras)
+    return replace(schema, tables=tables, extras=extras) if changed or made else schema
 
 
 def _apply(tables: dict[str, Table], action: ddl.Action, canonical: Canonical) -> bool:

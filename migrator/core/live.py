@@ -202,6 +202,20 @@ class LongTransaction:
     tables: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True, slots=True)
+class Dependent:
+    """What names a column, so that the server refuses to change its type.
+
+    Attributes:
+        kind: "view" | "materialized view" | "rule" | "trigger" | "policy" | "function" |
+            "generated column".
+        name: Key of a view; the name of anything else.
+    """
+
+    kind: str
+    name: str
+
+
 class Facts(Protocol):
     """A live database, as far as rules may ask it."""
 
@@ -213,6 +227,11 @@ class Facts(Protocol):
 
     def long_transactions(self) -> tuple[LongTransaction, ...]:
         """Transactions of others that have been open for a while."""
+
+    def dependents(self, table: str, column: str) -> tuple[Dependent, ...]:
+        """What the server refuses to change a column's type for; () where it does not, or where
+        that cannot be told.
+        """
 
     def shortens(self) -> bool:
         """Whether the server makes values fit that do not, instead of refusing the change.
@@ -229,6 +248,7 @@ class MemoryFacts:
     counts: Mapping[Question, int] = field(default_factory=dict)
     transactions: tuple[LongTransaction, ...] = ()
     lenient: bool = False
+    depending: Mapping[tuple[str, str], tuple[Dependent, ...]] = field(default_factory=dict)
 
     def size(self, table: str) -> TableSize | None:
         """As given."""
@@ -241,6 +261,10 @@ class MemoryFacts:
     def long_transactions(self) -> tuple[LongTransaction, ...]:
         """As given."""
         return self.transactions
+
+    def dependents(self, table: str, column: str) -> tuple[Dependent, ...]:
+        """As given."""
+        return self.depending.get((table, column), ())
 
     def shortens(self) -> bool:
         """As given."""

@@ -14,6 +14,7 @@ from postgast import pg_query_pb2 as pb
 
 from migrator.core.ddl import (
     Action,
+    CreateDomain,
     CreateIndex,
     CreateTable,
     CreateView,
@@ -146,7 +147,7 @@ def _create_table(node: Node) -> Iterator[Action]:
 
 def _create_table_as(node: Node) -> Iterator[Action]:
     if node.objtype == pb.OBJECT_MATVIEW:
-        yield Harmless("create materialized view")
+        yield CreateView("create materialized view", table_of(node.into.rel))
     else:
         relation = node.into.rel
         yield CreateTable(
@@ -169,6 +170,17 @@ def _alter_sequence(node: Node) -> Iterator[Action]:
 
 def _create_view(node: Node) -> Iterator[Action]:
     yield CreateView("view", table_of(node.view))
+
+
+def _create_domain(node: Node) -> Iterator[Action]:
+    """Spelled as `inspect` finds one that is there."""
+    parts = [type_text(node.type_name)]
+    for each in node.constraints:
+        if each.constraint.contype == pb.CONSTR_NOTNULL:
+            parts.append("NOT NULL")
+        elif each.constraint.contype == pb.CONSTR_CHECK:
+            parts.append(f"CHECK ({expression_text(each.constraint.raw_expr)})")
+    yield CreateDomain("create domain", ".".join(strings(node.domainname)), " ".join(parts))
 
 
 def _set(node: Node) -> Iterator[Action]:
@@ -195,15 +207,25 @@ def _query(select: Node) -> Action:
         return Harmless("select")
     conditions = [each.where_clause for each in named(select, "SelectStmt")]
     conditions += [select.where_clause]
-    extremes = [
-        call for call in named(select, "FuncCall") if strings(call.funcname)[-1] in ("min", "max")
-    ]
+    extremes = _extremes(select)
     columns = [
         reference.fields[-1].string.sval
         for each in (*conditions, *extremes)
         for reference in named(each, "ColumnRef")
     ]
     return Query("select", _sources_of(select), tuple(dict.fromkeys(columns)))
+
+
+def _extremes(select: Node) -> list[Node]:
+    """The calls of min() and max(), where nothing else is asked of the rows: an index answers
+    `SELECT max(id)` in one step, not so `SELECT max(id), count(*)`.
+    """
+    calls = list(named(select, "FuncCall"))
+    found = [call for call in calls if strings(call.funcname)[-1] in ("min", "max")]
+    refs = [sum(1 for _ in named(each, "ColumnRef")) for each in found]
+    asked = sum(1 for each in select.target_list for _ in named(each, "ColumnRef"))
+    counted = any(call.agg_star for call in calls)
+    return found if not counted and not select.group_clause and sum(refs) >= asked else []
 
 
 def _written(message: Node) -> Iterator[Action]:
@@ -549,6 +571,7 @@ _READERS: dict[str, Callable[[Node], Iterator[Action]]] = {
     "rule_stmt": _on_relation("create rule"),
     "refresh_mat_view_stmt": _refresh,
     "view_stmt": _create_view,
+    "create_domain_stmt": _create_domain,
     "alter_seq_stmt": _alter_sequence,
     "variable_set_stmt": _set,
     "create_stats_stmt": _statistics,

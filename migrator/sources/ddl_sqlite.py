@@ -8,6 +8,7 @@ from migrator.core.ddl import (
     Action,
     CreateIndex,
     CreateTable,
+    CreateView,
     DropColumn,
     DropIndex,
     DropObject,
@@ -108,7 +109,8 @@ def _create(cursor: Cursor) -> Iterator[Action]:
         cursor.take("IF", "NOT", "EXISTS")
         yield CreateTable(cursor.key())
     elif cursor.take("VIEW"):
-        yield Harmless("create view")
+        cursor.take("IF", "NOT", "EXISTS")
+        yield CreateView("create view", cursor.key())
     elif cursor.take("TRIGGER"):
         while not cursor.take("ON"):
             cursor.next()

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from django.db import connections
+from django.db import connections, migrations
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from tests.integration.lint_shop import codes, fill, lint_steps
-from tests.integration.test_rules_postgresql import SAFE, UNSAFE, Case
+from tests.integration.test_rules_postgresql import (
+    SAFE,
+    UNSAFE,
+    Case,
+    found_again,
+)
 from tests.servers import Database, MySQLServer, SQLiteServer
 
 CASES = {case.name: case for case in (*UNSAFE, *SAFE)}
@@ -116,6 +121,25 @@ def test_on_mariadb(mariadb: BaseDatabaseWrapper, name: str) -> None:
     assert judged(mariadb, CASES[name]) == MYSQL[name]
 
 
+@pytest.mark.parametrize("sql", ["REINDEX shop_item", "REINDEX item_big_idx", "REINDEX"])
+def test_lk102_of_a_reindex_on_sqlite(file: BaseDatabaseWrapper, sql: str) -> None:
+    found = lint_steps(file, [migrations.RunSQL(sql, migrations.RunSQL.noop)])
+    assert codes(found) == {"LK102": "warning"}
+    small = [migrations.RunSQL("REINDEX shop_small", migrations.RunSQL.noop)]
+    assert codes(lint_steps(file, small)) == {}
+
+
 @pytest.mark.parametrize("name", SQLITE)
 def test_on_sqlite(file: BaseDatabaseWrapper, name: str) -> None:
     assert judged(file, CASES[name]) == SQLITE[name]
+
+
+@pytest.mark.mysql
+@pytest.mark.parametrize("name", MYSQL)
+def test_the_safe_way_is_safe_on_mariadb(mariadb: BaseDatabaseWrapper, name: str) -> None:
+    assert found_again(mariadb, CASES[name]) == []
+
+
+@pytest.mark.parametrize("name", SQLITE)
+def test_the_safe_way_is_safe_on_sqlite(file: BaseDatabaseWrapper, name: str) -> None:
+    assert found_again(file, CASES[name]) == []

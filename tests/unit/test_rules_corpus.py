@@ -21,12 +21,14 @@ from migrator.core.live import (
     Violates,
 )
 from migrator.core.plan import Cost, Operation, Plan, Statement, Step, TableLock
-from migrator.core.schema import Check, Column, ForeignKey, Schema, Table
+from migrator.core.schema import Check, Column, ForeignKey, PrimaryKey, Schema, Table
+from migrator.planning.following import Following
 from migrator.sources.ddl import read_ddl
 
 TABLE = Table(
     "t",
     (Column("id", "bigint", False, identity="by default"), Column("c", "integer")),
+    primary_key=PrimaryKey("t_pkey", ("id",)),
     foreign_keys=(ForeignKey("t_c_fk", ("c",), "u", ("id",), valid=False),),
     checks=(Check("t_c_check", "c >= 0", ("c",), valid=False),),
 )
@@ -228,5 +230,44 @@ def test_lk109_of_a_query_that_reads_everything_under_a_lock() -> None:
 
     locked = "LOCK TABLE t IN ACCESS EXCLUSIVE MODE; "
     assert judged(locked + "SELECT count(*) FROM t")["LK109"] == "warning"
+    assert judged(locked + "SELECT max(c) FROM t")["LK109"] == "warning"
     assert "LK109" not in judged(locked + "SELECT c FROM t LIMIT 1")
+    one_step = "SELECT setval(pg_get_serial_sequence('t', 'id'), coalesce(max(id), 1)) FROM t"
+    assert "LK109" not in judged(locked + one_step)
+    assert judged(locked + one_step.replace("max(id)", "max(c)"))["LK109"] == "warning"
+    both = "SELECT setval('t_id_seq', max(id)), count(*) FROM t"
+    assert judged(locked + both)["LK109"] == "warning"
     assert "LK109" not in judged("SELECT count(*) FROM t")
+
+
+@pytest.mark.parametrize(
+    ("after", "severity"),
+    [("few", "info"), ("other", "warning")],
+)
+def test_bc109_of_a_view_that_is_made_anew(after: str, severity: str) -> None:
+    dropped, made = ddl.DropObject("view", "few"), ddl.CreateView("view", after)
+    assert severities(dropped, made)["BC109"] == severity
+    assert severities(made, dropped)["BC109"] == "warning"
+    assert severities(dropped, made, atomic=False)["BC109"] == "warning"
+
+
+@pytest.mark.parametrize(("rows", "told"), [(3, True), (0, False)])
+def test_bc114_of_a_check_that_rows_violate(rows: int, told: bool) -> None:
+    added = ddl.AddConstraint(
+        "t", ddl.ConstraintKind.CHECK, "x", ("c",), expression="c > 0", not_valid=True
+    )
+    counted = {Violates("t", "c > 0"): rows}
+    assert ("BC114" in severities(added, counts=counted)) is told
+    assert "BC114" not in severities(replace(added, not_valid=False), counts=counted)
+
+
+@pytest.mark.parametrize(
+    ("definition", "read"),
+    [("integer CHECK (VALUE > 0)", True), ("text NOT NULL", True), ("integer DEFAULT 3", False)],
+)
+def test_lk101_of_a_column_of_a_domain_of_the_same_plan(definition: str, read: bool) -> None:
+    made, added = f"CREATE DOMAIN d AS {definition}", "ALTER TABLE t ADD COLUMN z d"
+    together, apart = (Following("postgresql", (18,), "PostgreSQL", SCHEMA) for _ in range(2))
+    assert ("t" in together.statement(f"{made}; {added}", 0).cost.rewrites) is read
+    apart.statement(made, 0)
+    assert ("t" in apart.statement(added, 1).cost.rewrites) is read

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
+from migrator.core import ddl
 from migrator.core.plan import Cost, TableLock
-from migrator.core.schema import Schema, Table
+from migrator.core.schema import Extra, Schema, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,16 @@ class Situation:
     version: tuple[int, ...] = ()
     product: str = ""
     timezone: str = ""
+
+    def with_domains(self, actions: Iterable[ddl.Action]) -> Self:
+        """The same with the domains that a text makes itself, before columns of them."""
+        made = tuple(
+            Extra("domain", action.name, action.definition)
+            for action in actions
+            if isinstance(action, ddl.CreateDomain)
+        )
+        schema = replace(self.schema, extras=(*made, *self.schema.extras)) if made else self.schema
+        return replace(self, schema=schema)
 
     def table(self, key: str) -> Table | None:
         """The table of that key, or None."""

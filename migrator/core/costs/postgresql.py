@@ -79,6 +79,7 @@ def cost_of(actions: tuple[Action, ...], situation: Situation, created: frozense
         situation: What it finds.
         created: Tables that the same plan creates.
     """
+    situation = situation.with_domains(actions)
     charges = (charge for action in actions for charge in _charges(action, situation))
     own = {action.table for action in actions if isinstance(action, ddl.CreateTable)}
     return add_up(charges, created | own, _RANKS, BLOCKS)

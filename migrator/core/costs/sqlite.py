@@ -80,6 +80,10 @@ def _drop_index(action: ddl.DropIndex, situation: Situation) -> Iterator[Charge]
 
 
 def _reindex(action: ddl.Reindex, situation: Situation) -> Iterator[Charge]:
+    if not action.name:
+        for key in situation.schema.tables:
+            yield Charge(key, RESERVED, "REINDEX", scan=True)
+        return
     table = situation.table_of_index(action.name)
     if table is None and action.name not in situation.schema.tables:
         yield UNKNOWN

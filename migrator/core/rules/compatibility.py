@@ -50,10 +50,17 @@ def table_renamed(context: StepContext) -> Iterator[Finding]:
 
 
 def _view_takes_its_place(context: StepContext, table: str) -> bool:
-    """Whether a view gets the old name in the same transaction: nobody sees the table gone."""
-    return context.step.atomic and any(
-        isinstance(action, ddl.CreateView) and action.name == table
-        for _, action in context.actions()
+    """Whether a view gets the old name in the same transaction: nobody sees the table gone.
+
+    SQLite's views take no writes, and MariaDB has no such transaction.
+    """
+    return (
+        context.step.atomic
+        and context.vendor == "postgresql"
+        and any(
+            isinstance(action, ddl.CreateView) and action.name == table and action.what == "view"
+            for _, action in context.actions()
+        )
     )
 
 
@@ -446,11 +453,23 @@ def sequence_restarted(context: StepContext) -> Iterator[Finding]:
 def object_dropped(context: StepContext) -> Iterator[Finding]:
     """A view, function, type or trigger that goes may be used by the running code, or by others."""
     kinds = ("view", "materialized view", "function", "procedure", "type", "schema", "extension")
-    for moment, action in context.actions():
-        if isinstance(action, ddl.DropObject) and action.kind in kinds:
-            yield context.finding(
-                Severity.WARNING,
-                f"The running code may still use the {action.kind} {action.name}.",
-                at=moment,
-                hint="Drop it a release after the code that uses it is gone.",
-            )
+    together = context.step.atomic and context.vendor != "mysql"
+    actions = list(context.actions())
+    for number, (moment, action) in enumerate(actions):
+        if not isinstance(action, ddl.DropObject) or action.kind not in kinds:
+            continue
+        anew = together and any(
+            isinstance(later, ddl.CreateView) and later.name == action.name
+            for _, later in actions[number + 1 :]
+        )
+        yield context.finding(
+            Severity.INFO if anew else Severity.WARNING,
+            f"The {action.kind} {action.name} is made anew in the same transaction; the running "
+            "code may use a column that it no longer has."
+            if anew
+            else f"The running code may still use the {action.kind} {action.name}.",
+            at=moment,
+            hint="Let it keep its columns, with their types."
+            if anew
+            else "Drop it a release after the code that uses it is gone.",
+        )

@@ -123,7 +123,7 @@ def _instead_of_rewriting(
             "Add a second column, fill it in batches, then let the code use that one.",
             change_type_safely(context, moment, action),
         )
-    if isinstance(action, ddl.AddColumn):
+    if isinstance(action, ddl.AddColumn) and context.vendor != "sqlite":
         return (
             "Add the column empty, fill it in batches, then make it what it is to be.",
             add_column_safely(context, moment, action),
@@ -160,13 +160,13 @@ def table_scan(context: StepContext) -> Iterator[Finding]:
                 continue
             if (moment.statement.operation, table) in rewritten:
                 continue  # LK101; SQLite builds the indexes of the new table afterwards
-            mine = [each for each in moment.actions if getattr(each, "table", "") == table]
+            mine = [each for each in moment.actions if _concerns(each, table, context.vendor)]
             if any(getattr(action, "constraints", frozenset()) & _SCANNING for action in mine):
                 continue
             if not mine or any(isinstance(action, known) for action in mine):
                 if context.vendor == "postgresql" or not mine:
                     continue  # LK103 to LK106, IX101; or the other table of a foreign key
-                if not any(isinstance(each, ddl.CreateIndex) for each in mine):
+                if not any(isinstance(each, ddl.CreateIndex | ddl.Reindex) for each in mine):
                     continue
             action = mine[0]
             yield context.finding(
@@ -178,10 +178,17 @@ def table_scan(context: StepContext) -> Iterator[Finding]:
                 hint="Split it, so that nothing has to be read under the lock, or do it when "
                 "nobody needs the table.",
                 alternative=add_column_safely(context, moment, action)
-                if isinstance(action, ddl.AddColumn)
+                if isinstance(action, ddl.AddColumn) and context.vendor != "sqlite"
                 else "",
                 rows=_rows(context, moment, table),
             )
+
+
+def _concerns(action: Action, table: str, vendor: str) -> bool:
+    """Whether a clause is about the table. SQLite's REINDEX names the table, one index or none."""
+    if isinstance(action, ddl.Reindex) and vendor == "sqlite":
+        return True
+    return bool(getattr(action, "table", "") == table)
 
 
 def _scanned(context: StepContext) -> Iterator[tuple[Moment, Action, str, TableLock]]:

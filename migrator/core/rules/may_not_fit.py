@@ -9,10 +9,11 @@ from collections.abc import Iterator
 
 from migrator.core import ddl
 from migrator.core.findings import Finding, Severity
-from migrator.core.live import OutOfRange, TooLong, Uncastable
+from migrator.core.live import Facts, OutOfRange, TooLong, Uncastable
 from migrator.core.rules import Family, Moment, StepContext, rule
 from migrator.core.rules.may_fail import FIRST, judge, so_far, spell_rows
 from migrator.core.rules.types import digits_of, family_of, is_text, length_of, range_of
+from migrator.core.schema import split_key
 
 
 def _type_changes(context: StepContext) -> Iterator[tuple[Moment, ddl.AlterColumnType, str]]:
@@ -157,6 +158,74 @@ def check_does_not_fit(context: StepContext) -> Iterator[Finding]:
                     column=action.column,
                     hint="Drop the check first, and add one for the new type afterwards.",
                 )
+
+
+@rule("MF110", family=Family.MAY_FAIL, title="Type of a column that a view uses")
+def view_uses_column(context: StepContext) -> Iterator[Finding]:
+    """PostgreSQL refuses to change the type of a column that a view names, and as well one that a
+    rule, a trigger's condition, a policy, a function's SQL or a generated column names.
+    """
+    if context.vendor != "postgresql" or context.facts is None:
+        return
+    for moment, action, _ in _type_changes(context):
+        table = moment.names.table(action.table)
+        column = moment.names.column(action.table, action.column)
+        if table is None or column is None:
+            continue
+        gone = _dropped_before(context, moment)
+        found = [
+            f"{each.kind} {each.name}"
+            for each in context.facts.dependents(table, column)
+            if gone is not None and split_key(each.name)[1] not in gone
+        ]
+        if not found:
+            continue
+        several = len(found) > 1
+        yield context.finding(
+            Severity.WARNING if moment.names.moved_any else Severity.ERROR,
+            f"The {', the '.join(found)} {'use' if several else 'uses'} "
+            f"{action.table}.{action.column}: PostgreSQL refuses to change its type.",
+            at=moment,
+            table=action.table,
+            column=action.column,
+            hint=f"Drop {'them' if several else 'it'} first, and make "
+            f"{'them' if several else 'it'} anew afterwards, in the same migration.",
+        )
+
+
+def _dropped_before(context: StepContext, moment: Moment) -> set[str] | None:
+    """Views, triggers and the like that the plan drops before a statement; None where CASCADE
+    may have taken any.
+    """
+    gone: set[str] = set()
+    facts, tables = context.facts, context.plan.schema.tables
+    for step in (*context.earlier, context):
+        for each in step.moments:
+            for action in each.actions:
+                if each is moment and isinstance(action, ddl.AlterColumnType):
+                    return gone
+                match action:
+                    case ddl.DropObject(cascade=True):
+                        return None
+                    case ddl.DropObject(name=name) | ddl.CreateView(name=name):
+                        gone.add(split_key(name)[1])  # or it names other columns than it does today
+                    case ddl.DropColumn(table=key, column=column):
+                        gone.add(column)
+                        gone |= _named_by(facts, each.names.table(key), (column,))
+                    case ddl.DropTable(table=key):
+                        today = each.names.table(key)
+                        live = tables.get(today) if today else None
+                        columns = tuple(one.name for one in live.columns) if live else ()
+                        gone |= _named_by(facts, today, columns)
+    return gone
+
+
+def _named_by(facts: Facts | None, table: str | None, columns: tuple[str, ...]) -> set[str]:
+    """What CASCADE takes with columns: Django always says it."""
+    if facts is None or table is None:
+        return set()
+    found = (each for column in columns for each in facts.dependents(table, column))
+    return {split_key(each.name)[1] for each in found}
 
 
 def _never_casts(old: str, new: str) -> bool:

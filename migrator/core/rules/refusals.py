@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from migrator.core import ddl
 from migrator.core.ddl import ConstraintKind
 from migrator.core.findings import Finding, Severity
+from migrator.core.live import Violates
 from migrator.core.rules import Family, StepContext, rule
+from migrator.core.rules.destructive import spell_rows
 from migrator.core.spelling import spell_table
 
 _RAISES = re.compile(
@@ -50,6 +52,30 @@ def trigger_refuses(context: StepContext) -> Iterator[Finding]:
 def _makes(sql: str, routine: str) -> bool:
     made = rf"\bfunction\s+(?:[\w\"]+\.)?\"?{re.escape(routine)}\b"
     return re.search(made, sql, re.IGNORECASE) is not None
+
+
+@rule("BC114", family=Family.COMPATIBILITY, title="Check that rows of the running code violate")
+def check_refuses(context: StepContext) -> Iterator[Finding]:
+    """A check NOT VALID is held against every row that is written from now on. Where rows violate
+    it, the running code has written such rows: its INSERTs and UPDATEs of them fail.
+    """
+    for moment, action in context.actions():
+        if not isinstance(action, ddl.AddConstraint) or action.kind is not ConstraintKind.CHECK:
+            continue
+        if not action.not_valid or not action.expression or moment.names.created(action.table):
+            continue
+        rows = context.count(moment, Violates(action.table, action.expression))
+        if rows:
+            yield context.finding(
+                Severity.WARNING,
+                f"The running code has written {spell_rows(rows)} of {spell_table(action.table)} "
+                f"that {action.name or 'a check'} refuses from now on.",
+                at=moment,
+                table=action.table,
+                column=", ".join(action.columns),
+                hint="Deploy code that no longer writes such rows, first.",
+                rows=rows,
+            )
 
 
 @rule("BC113", family=Family.COMPATIBILITY, title="Foreign key becomes unique")
