@@ -67,7 +67,9 @@ def parts(options: argparse.Namespace) -> list[Part]:
         # Each DDL statement is an fsync on MariaDB.
         slow = vendor == "mysql" and options.level == "sample"
         each = thin * 2 if slow else thin
-        found.append(Part(vendor, name, (), each, light, 1 if options.level == "quick" else 2))
+        # A rollback is a run like any other: through the same executor, lock and journal.
+        returns = ("--thin-returns", "4" if options.level == "all" else "1")
+        found.append(Part(vendor, name, returns, each, light, 1 if options.level == "quick" else 2))
         two = ("--aliases", "default,archive", *KILLS)
         found.append(Part(vendor, f"{name}, two databases", two, thin * extra, light, 1))
         for scenario in SCENARIOS:
@@ -87,7 +89,8 @@ def parts(options: argparse.Namespace) -> list[Part]:
         only = ("--kinds", ",".join(options.kind), "--only", options.only)
         # Found again by its number, so nothing is left out.
         thin = 1 if options.only else thin
-        plain = [p for p in found if not p.arguments or p.vendor.startswith("restarted")]
+        plain = [p for p in found if p.label in NAMES.values()]
+        plain = [p for p in plain if "--scenario" not in p.arguments]
         return [
             replace(p, arguments=only, thin=thin, shares=1 if options.only else p.shares)
             for p in plain

@@ -90,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--distinct", action="store_true")
     parser.add_argument("--thin", type=int, default=1)
     parser.add_argument("--thin-light", type=int, default=1)
+    parser.add_argument("--thin-returns", type=int, default=1)
     parser.add_argument("--kinds", default="")
     parser.add_argument("--only", default="")
     return parser
@@ -179,8 +180,9 @@ def choose(experiments: Sequence[Experiment], options: argparse.Namespace) -> li
         key = experiment.kind, experiment.stock, experiment.weight
         groups.setdefault(key, []).append(experiment)
     chosen: list[Experiment] = []
-    for (_, _, weight), group in groups.items():
-        step = min(options.thin * (1 if weight > 1 else options.thin_light), len(group))
+    for (kind, _, weight), group in groups.items():
+        thin = options.thin * (options.thin_returns if kind in KINDS else 1)
+        step = min(thin * (1 if weight > 1 else options.thin_light), len(group))
         chosen += group[step // 2 :: step]
     share, shares = map(int, options.share.split("/"))
     # In blocks, so that neighbours, which often leave the same behind, meet in one worker.
