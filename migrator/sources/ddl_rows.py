@@ -29,7 +29,7 @@ def read_rows(cursor: Cursor, verb: str, dialect: str) -> Iterator[Action]:
     Raises:
         Unreadable: It names no table.
     """
-    replaces = verb == "REPLACE"
+    replaces, resolution = verb == "REPLACE", ""
     if cursor.take("OR"):
         resolution = cursor.next().word
         if resolution not in _RESOLUTIONS:
@@ -45,6 +45,8 @@ def read_rows(cursor: Cursor, verb: str, dialect: str) -> Iterator[Action]:
             yield Update(key, filtered=True, columns=columns, doubtful=True)
     elif verb == "UPDATE":
         tables = dict(_targets(cursor, "SET"))
+        if resolution == "REPLACE":  # SQLite: rows that are in the way of the new values go
+            yield Delete(next(iter(tables.values())), filtered=True, doubtful=True)
         yield from _updates(cursor, tables, dialect)
     else:
         yield from _delete(cursor)

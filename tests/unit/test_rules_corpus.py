@@ -271,3 +271,11 @@ def test_lk101_of_a_column_of_a_domain_of_the_same_plan(definition: str, read: b
     assert ("t" in together.statement(f"{made}; {added}", 0).cost.rewrites) is read
     apart.statement(made, 0)
     assert ("t" in apart.statement(added, 1).cost.rewrites) is read
+
+
+def test_ds107_of_rows_that_an_update_replaces_on_sqlite() -> None:
+    update = "UPDATE {} t SET c = 1 WHERE id = 2"
+    replacing = read_ddl(update.format("OR REPLACE"), "sqlite")
+    assert severities(*replacing)["DS107"] == "warning"
+    for plain in ("", "OR IGNORE", "OR ABORT"):
+        assert "DS107" not in severities(*read_ddl(update.format(plain), "sqlite"))

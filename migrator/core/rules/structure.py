@@ -166,7 +166,7 @@ def pending_trigger_events(context: StepContext) -> Iterator[Finding]:
     if context.vendor != "postgresql" or not context.step.atomic:
         return
     writer: Operation | None = None
-    written: set[str] = set()
+    written: dict[str, Operation | None] = {}
     told: set[str] = set()
     for moment, action in context.actions_and_silent():
         if moment.operation is not None and _runs_code(moment.operation):
@@ -174,7 +174,7 @@ def pending_trigger_events(context: StepContext) -> Iterator[Finding]:
         if isinstance(action, _DATA) and not isinstance(action, ddl.Truncate):
             if moment.operation is not None and moment.operation.fills_rows:
                 continue  # Django's own UPDATE sets one column, which is no foreign key by then
-            written.add(getattr(action, "table", ""))
+            written[getattr(action, "table", "")] = moment.operation
         if not isinstance(action, _SCHEMA) or isinstance(action, ddl.CreateIndex):
             continue
         table = getattr(action, "table", "")
@@ -183,7 +183,9 @@ def pending_trigger_events(context: StepContext) -> Iterator[Finding]:
         if table in written or writer is not None:
             told.add(table)
             certain = table in written
-            who = "SQL" if certain else "RunPython"
+            mover = written.get(table, writer)
+            code_does = mover is not None and mover.kind == "RunPython"
+            who = "RunPython" if code_does else "SQL"
             yield context.finding(
                 Severity.WARNING,
                 f"{table} is altered after {who} {'has' if certain else 'may have'} written its "
@@ -192,7 +194,7 @@ def pending_trigger_events(context: StepContext) -> Iterator[Finding]:
                 at=moment,
                 table=table,
                 hint="Change the schema in one migration and move the data in another.",
-                alternative=_alone(context, writer) if writer is not None else "",
+                alternative=_alone(context, mover) if mover is not None else "",
             )
 
 
