@@ -63,6 +63,7 @@ def _updates(cursor: Cursor, tables: dict[str, str], dialect: str) -> Iterator[A
     filtered = _filtered(cursor.rest)
     alone = len(tables) == 1 and not _reads_others(cursor.rest)
     condition = _condition(cursor) if alone and filtered else ""
+    nulls = () if alone else tuple(_null(cursor.rest))  # of one table alone the rows are counted
     every = _assigned(cursor) if cursor.take("SET") else []
     first = next(iter(tables))
     for name, key in tables.items():
@@ -70,8 +71,11 @@ def _updates(cursor: Cursor, tables: dict[str, str], dialect: str) -> Iterator[A
         if not mine and len(tables) > 1 and every:
             continue
         found = [_read(each, dialect, frozenset({name, key})) for each in mine]
+        empty = {column for table, column in nulls if (table or name) in {name, split_key(key)[1]}}
         overwriting = [
-            (each, read) for each, read in zip(mine, found, strict=True) if not each.fills
+            (each, read)
+            for each, read in zip(mine, found, strict=True)
+            if not each.fills and each.column not in empty
         ]
         yield Update(
             key,
@@ -89,6 +93,33 @@ def _updates(cursor: Cursor, tables: dict[str, str], dialect: str) -> Iterator[A
                 each.column for each, read in overwriting if each.column.lower() in read.columns
             ),
         )
+
+
+def _null(tokens: tuple[Token, ...]) -> Iterator[tuple[str, str]]:
+    """Table ("" for any) and column of each `column IS NULL` that WHERE asks of every row."""
+    words = [token.word for token in tokens]
+    if words.count("WHERE") != 1 or {"OR", "XOR", "BETWEEN", "SELECT", "CASE"} & set(words):
+        return
+    for clause in _clauses(tokens[words.index("WHERE") + 1 :]):
+        cursor = Cursor(clause)
+        if clause and clause[0].kind in {"word", "name"}:
+            table, column = split_key(cursor.key())
+            if cursor.take("IS", "NULL") and cursor.done:
+                yield table, column
+
+
+def _clauses(tokens: tuple[Token, ...]) -> Iterator[tuple[Token, ...]]:
+    """What stands between AND, outside of parentheses."""
+    found: list[Token] = []
+    depth = 0
+    for token in tokens:
+        depth += {"(": 1, ")": -1}.get(token.text, 0) if token.kind == "sign" else 0
+        if not depth and token.word in {"AND", "ORDER", "LIMIT", "RETURNING"}:
+            yield tuple(found)
+            found = []
+        else:
+            found.append(token)
+    yield tuple(found)
 
 
 def _read(set_to: _Set, dialect: str, selves: frozenset[str]) -> Assigned:

@@ -279,3 +279,29 @@ def test_ds107_of_rows_that_an_update_replaces_on_sqlite() -> None:
     assert severities(*replacing)["DS107"] == "warning"
     for plain in ("", "OR IGNORE", "OR ABORT"):
         assert "DS107" not in severities(*read_ddl(update.format(plain), "sqlite"))
+
+
+@pytest.mark.parametrize(
+    ("where", "columns"),
+    [
+        ("s.c IS NULL", ()),
+        ("c IS NULL AND u.id > 3", ()),
+        ("s.c IS NULL OR u.id > 3", ("c",)),
+        ("NOT (s.c IS NULL)", ("c",)),
+        ("s.c IS NOT NULL", ("c",)),
+        ("u.c IS NULL", ("c",)),
+        ("s.d IS NULL", ("c",)),
+        ("(s.c IS NULL) = u.id", ("c",)),
+        ("s.c IS NULL = 0", ("c",)),
+        ("IF(u.id, u.x AND s.c IS NULL AND u.y, 1)", ("c",)),
+        ("u.id BETWEEN 1 AND s.c IS NULL", ("c",)),
+        ("f(u.id) = 1 AND s.c IS NULL", ()),
+    ],
+)
+def test_an_update_with_a_join_that_fills_nulls_alone_overwrites_nothing(
+    where: str, columns: tuple[str, ...]
+) -> None:
+    joined = f"UPDATE t s JOIN u ON u.id = s.u_id SET s.c = u.id WHERE {where}"
+    (action,) = read_ddl(joined, "mysql")
+    assert isinstance(action, ddl.Update)
+    assert action.columns == columns
