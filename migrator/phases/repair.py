@@ -12,6 +12,7 @@ from typing import NoReturn
 
 from django.db import DatabaseError
 
+from journal import Phase
 from migrator.core.events import Emit, Event, RepairApplied, RepairPlanned
 from migrator.core.repair import ForgetMigration, RecordMigration, RepairPlan
 from migrator.exceptions import (
@@ -39,6 +40,7 @@ def run(context: Context) -> None:
     assert scan is not None  # noqa: S101  (the machine allows no other order)
     assumed = context.vouched if context.options.repair else ()
     if not scan.blocked and not assumed:
+        _settle(context)
         return
     if not context.options.repair:
         raise DriftFound(
@@ -49,6 +51,7 @@ def run(context: Context) -> None:
         context.connection, scan.loader, scan.recorded, scan.incidents, scan.facts, assumed
     )
     if not scan.blocked and not mending.plan:
+        _settle(context)
         return
     _refuse(context, mending.plan)
     _refuse_for_rows(context, mending)
@@ -57,6 +60,17 @@ def run(context: Context) -> None:
     for name in assumed:
         context.ledger.decision(f"assume-applied {name}", {"by": "--assume-applied"})
     _apply(context, mending)
+    _settle(context)
+
+
+def _settle(context: Context) -> None:
+    """Give an outcome to what an interrupted repair had begun: the scan finds nothing amiss."""
+    if not context.ledger.resumed or not context.options.repair:
+        return
+    newest = {entry.name: entry for entry in context.ledger.entries("repair")}
+    for name, entry in newest.items():
+        if entry.phase is Phase.INTENT:
+            context.ledger.reconciled("repair", name, entry.attempt)
 
 
 def _count(scan: ScanResult) -> str:

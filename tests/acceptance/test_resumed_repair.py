@@ -190,3 +190,33 @@ def test_the_sequence_of_a_table_that_is_recorded_counts_on_from_its_rows(
     assert "Move sequence farm_plant_id_seq of farm_plant.id to 7" in repaired.stdout
     postgres_database.execute("INSERT INTO farm_plant DEFAULT VALUES")
     assert postgres_database.query("SELECT id FROM farm_plant ORDER BY id") == [(7,), (8,)]
+
+
+@pytest.mark.parametrize(
+    "vendor", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)]
+)
+def test_a_repair_whose_outcome_was_lost_is_settled_by_the_resume(
+    make_project: Callable[..., Project],
+    create_database: Callable[..., Database],
+    zygote: Zygote,
+    vendor: str,
+) -> None:
+    """Killed when its transaction was committed, and before the journal heard of it."""
+    apps = {"farm": APPS["farm"]}
+
+    def harmed() -> Project:
+        database = create_database(vendor)
+        project = make_project(databases={"default": database.settings()}, apps=apps, installed=())
+        assert zygote.run(project, "migrate_all").code == 0
+        database.execute("DELETE FROM django_migrations WHERE app = 'farm'")
+        return project
+
+    crossed = zygote.run(harmed(), "migrate_all", "--repair", kill_at=100_000).crossed
+    recorded = next(n for n, label in enumerate(crossed, 1) if 'INTO "django_mig' in label)
+    committed = crossed.index("after commit", recorded) + 1
+    project = harmed()
+    assert zygote.run(project, "migrate_all", "--repair", kill_at=committed).killed
+    assert zygote.run(project, "migrate_all", "--resume").code == 0
+    shown = zygote.run(project, "journal", "show", "--format", "json", console=True)
+    phases = [e["phase"] for e in json.loads(shown.stdout)["entries"] if e["kind"] == "repair"]
+    assert phases == ["intent", "reconciled"]
