@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
+from django.db import Error
+
 from journal import Fenced, Journal, JournalError, Target, TargetStatus
 from migrator.actor import describe_process
 from migrator.backends import Backend, Lock
@@ -141,6 +143,8 @@ class AliasRunner:
             self._take_lock(survey.backend)
         except MigratorError as error:
             return self._failed_unclaimed(error)
+        except Error as error:
+            return self._failed_unclaimed(guard.lost_contact(survey.connection, error))
         try:
             try:
                 self.epoch = self._claim()

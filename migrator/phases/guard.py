@@ -10,11 +10,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connections, router
+from django.db import Error, connections, router
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.dummy.base import DatabaseWrapper
 
 from migrator.backends import backend_for
+from migrator.backends.catalog import unreachable
 from migrator.conf import Settings
 from migrator.core.events import GuardPassed, Warned
 from migrator.exceptions import (
@@ -71,7 +72,20 @@ def survey_connection(alias: str, connection: BaseDatabaseWrapper, settings: Set
         identity = backend.identity(connection)
     except MigratorError as error:
         return Survey(alias, connection, backend, error=error)
+    except Error as error:
+        return Survey(alias, connection, backend, error=lost_contact(connection, error))
     return Survey(alias, connection, backend, server, identity)
+
+
+def lost_contact(connection: BaseDatabaseWrapper, error: Error) -> DatabaseUnreachable:
+    """What to say of a server that went away while it was looked at, before anything was begun.
+
+    Args:
+        connection: The wrapper.
+        error: What Django raised.
+    """
+    names = {"postgresql": "PostgreSQL", "mysql": "MySQL", "sqlite": "SQLite"}
+    return unreachable(connection, error, (), product=names.get(connection.vendor, "server"))
 
 
 def _without_engine(alias: str, connection: BaseDatabaseWrapper) -> Survey:
