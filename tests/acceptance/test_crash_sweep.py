@@ -40,7 +40,7 @@ def kinds(points: list[dict[str, Any]]) -> set[str]:
 
 
 def test_killed_on_sqlite_it_converges() -> None:
-    points = swept("sqlite", "--thin", "40", "--thin-light", "2")
+    points = swept("sqlite", "--thin", "40", "--thin-light", "2", "--thin-returns", "4")
     assert len(points) >= 15
     assert kinds(points) >= {"killed", "killed in resume", "history of kills", "runs at once"}
 
@@ -50,7 +50,9 @@ def test_killed_on_postgresql_it_converges(postgres: PostgresServer) -> None:
     address = postgres.address
     login = address.user + (f":{address.password}" if address.password else "")
     url = f"postgresql://{login}@/{address.maintenance}?host={address.host}&port={address.port}"
-    points = swept("postgresql", "--server", url, "--thin", "40", "--thin-light", "2")
+    points = swept(
+        "postgresql", "--server", url, "--thin", "40", "--thin-light", "2", "--thin-returns", "4"
+    )
     assert len(points) >= 15
     assert kinds(points) >= {"killed", "killed in flight", "answer lost", "session terminated"}
 
@@ -58,6 +60,16 @@ def test_killed_on_postgresql_it_converges(postgres: PostgresServer) -> None:
 @pytest.mark.mysql
 @pytest.mark.usefixtures("mysql")
 def test_killed_without_transactional_ddl_it_converges() -> None:
-    points = swept("mysql", "--server", os.environ[MYSQL_URL], "--thin", "80", "--thin-light", "3")
+    points = swept(
+        "mysql",
+        "--server",
+        os.environ[MYSQL_URL],
+        "--thin",
+        "80",
+        "--thin-light",
+        "3",
+        "--thin-returns",
+        "4",
+    )
     assert len(points) >= 12
     assert kinds(points) >= {"killed", "killed in flight", "session terminated"}

@@ -273,7 +273,7 @@ def test_without_transactional_ddl_a_resumed_run_says_how_old_its_backup_is(
     (path,) = backups(project)
     made_at = json.loads(facts_of(path).read_text())["made_at"]
     (project.root / "hold").unlink()
-    resumed = project.manage("migrate_all", "--resume", "--non-interactive")
+    resumed = project.manage("migrate_all", "--resume", "--non-interactive", "--backup")
     assert resumed.returncode == 0, resumed
     assert backups(project) == [path]
     assert f"The backup is that of {made_at[:19].replace('T', ' ')} UTC" in resumed.output

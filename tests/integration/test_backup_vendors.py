@@ -228,7 +228,6 @@ def test_a_dropped_table_comes_back_into_an_empty_database(
     other = create_database(database.vendor)
     connection = register_alias(other.settings())
     into = dumper_for(connection)
-    into.create()
     connection.ensure_connection()
     restored(into, archive, same=False)
     expected = contents(database)
