@@ -54,7 +54,7 @@ OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 # Of the README's example project.
 ALIASES = ("default", "blog_db", "shop_db")
 # Named in prose: what is not there yet, and options of other programs.
-FOREIGN_OPTIONS = {"--deep", "--no-distinct", "--sample"}
+FOREIGN_OPTIONS = {"--deep", "--no-distinct", "--sample", "--second"}
 
 
 def page_id(page: Path) -> str:
