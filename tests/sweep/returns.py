@@ -124,7 +124,12 @@ def _recover(world: World, command: tuple[str, ...]) -> Finding:
 
 
 def _decide(world: World, output: str) -> list[str]:
-    """As forwards; but what was begun is the way back, and it is done when nothing is there."""
+    """As forwards; but what was begun is the way back, and it is done when nothing is there.
+
+    What would be lost may be more than was consented to: a table that the kill left with rows.
+    """
+    if "consent with --allow-destructive" in output:
+        return ["--allow-destructive"]
     flag, name = decide(world, output)
     if re.search(r"\(.*taken back\)", output):
         flag = {"--assume-applied": "--assume-not-applied"}.get(flag, "--assume-applied")
